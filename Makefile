@@ -1,0 +1,27 @@
+# Two commands do all the set-up: `make ship` and `make test`. The rest is for people who change Slipway.
+.PHONY: ship up down test lint lock bench environment
+
+ship: environment
+	@.venv/bin/slipway ship
+
+up down: environment
+	@.venv/bin/slipway $@
+
+environment:
+	@scripts/environment
+
+# Installs what the tests need besides (engine, browser) on Debian and its family, as root. Two processes: much of it waits.
+test: environment lint
+	@.venv/bin/python -m slipway.host.install chromium fonts-noto-cjk iproute2 e2fsprogs
+	@.venv/bin/python -m pytest -q --numprocesses 2 --dist loadfile $(TESTS)
+
+lint: environment
+	@.venv/bin/ruff check .
+	@.venv/bin/mypy slipway tasks flows deployments docker/mgeo/mgeo docker/mgeo/training
+	@.venv/bin/lint-imports --no-logo 2>/dev/null || .venv/bin/lint-imports
+
+lock: environment
+	@scripts/lock
+
+bench: environment
+	@.venv/bin/python benchmarks/ship_overhead.py

@@ -1,0 +1,1 @@
+"""Where and when: environments, triggers, and the programs that keep an installation running."""

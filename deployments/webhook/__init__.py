@@ -1,0 +1,1 @@
+"""The webhook receiver and the sender that hands its events to Prefect."""

@@ -1,0 +1,71 @@
+"""One spelling for one address: width, script, case, numerals and counters."""
+
+import re
+import unicodedata
+from typing import Final
+
+from mgeo.addresses.script import TRADITIONAL_TO_SIMPLIFIED
+
+MAX_CHARACTERS: Final = 512
+"""Longer text is cut here: no address needs more, and every later step stays linear in it."""
+
+_DIGITS: Final = {c: i for i, c in enumerate("零一二三四五六七八九")} | {"〇": 0, "两": 2, "壹": 1, "贰": 2, "叁": 3}
+_PLACES: Final = {"十": 10, "百": 100, "千": 1000}
+_NUMERAL: Final = re.compile("[零〇一二三四五六七八九十两壹贰叁](?:[零〇一二三四五六七八九十百千]*)")
+_COUNTED: Final = re.compile(
+    "[零〇一二三四五六七八九十两壹贰叁][零〇一二三四五六七八九十百千]*"
+    "(?=号|弄|栋|幢|座|单元|楼|层|室|期|组|排|队|巷|段|米|区(?!域)|院|门(?!诊)|大队)"
+)
+_INVISIBLE: Final = [chr(c) for c in (*range(0x20), 0x7F, *range(0x200B, 0x2010), 0x2060, 0xFEFF)]
+_BLANK: Final = [c for c in map(chr, range(0x3001)) if c.isspace()]
+_RESPELT: Final[dict[str, str]] = {
+    **{chr(old): new for old, new in TRADITIONAL_TO_SIMPLIFIED.items()},
+    **dict(zip("【】[]{}〔〕〈〉《》「」", "()()()()()()()", strict=True)),
+    **dict.fromkeys((*_INVISIBLE, *_BLANK), ""),
+    **dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe63~\uff5e", "-"),
+}
+"""Character -> how it is spelt here; "" for those that are left out."""
+_ODD: Final = re.compile(f"[{re.escape(''.join(_RESPELT))}]")  # most texts have none: a search beats str.translate
+_BUILDING: Final = re.compile(  # the word's first character comes first: the search skips to it
+    r"[#号幢座栋](?<=[0-9a-z甲乙丙丁].)(?:(?<=#)楼?|(?<=号)[楼栋幢座]|(?<=[幢座])|(?<=栋)楼)(?![a-z]座)"
+)
+_FLOOR: Final = re.compile(r"(?:楼(?<=\d楼)|f(?<=\df)(?![a-z]))(?!\d*[号栋])")
+_COMPANY: Final = re.compile("股份有限责任公司|股份有限公司|有限责任公司|集团有限公司|有限公司|股份公司")
+
+
+def normalise(text: str) -> str:
+    """Half width, lower case, simplified, no blanks; counted numerals become digits (八十八号 -> 88号)."""
+    text = unicodedata.normalize("NFKC", text[:MAX_CHARACTERS]).lower()[:MAX_CHARACTERS]
+    text = _ODD.sub(_respelt, text)
+    return _COUNTED.sub(_in_digits, text)
+
+
+def canonical(normalised: str) -> str:
+    """The comparison form of *normalised* text: any numeral as digits, one word for each kind of building or floor."""
+    text = _NUMERAL.sub(_in_digits, normalised)
+    text = _FLOOR.sub("层", _BUILDING.sub("栋", text))
+    if "办" in text:
+        text = text.replace("街道办事处", "街道").replace("街道办", "街道").replace("办事处", "街道")
+    return _COMPANY.sub("公司", text) if "公司" in text else text
+
+
+def _in_digits(match: re.Match[str]) -> str:
+    return numeral(match.group())
+
+
+def _respelt(match: re.Match[str]) -> str:
+    return _RESPELT[match.group()]
+
+
+def numeral(text: str) -> str:
+    """Digits of a Chinese numeral: 八十八 -> 88, 一二〇 -> 120; at most one value, never an error."""
+    if not any(c in _PLACES for c in text):
+        return "".join(str(_DIGITS[c]) for c in text)
+    total, digit = 0, 0
+    for c in text:
+        if c in _PLACES:
+            total += (digit or 1) * _PLACES[c]
+            digit = 0
+        else:
+            digit = digit * 10 + _DIGITS[c]
+    return str(total + digit)

@@ -1,0 +1,229 @@
+"""What a pair of addresses has in common and where it disagrees, as numbers.
+
+Every feature has a direction: +1 when more of it can only speak for a match, -1 against, 0 for context.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from operator import mul
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mgeo.scoring.prepared import NGRAMS, Grams, Prepared
+
+_COMPARED: Final = ("number", "lane", "building", "unit", "floor", "room", "group", "zone", "gate")
+_DIVISIONS: Final = ("province", "city", "district")
+Values = Iterator[float]
+
+
+def _text(a: Prepared, b: Prepared) -> Values:
+    shared = 0.0
+    for left, right in zip(a.grams, b.grams, strict=True):
+        weights, other = left.weights, right.weights
+        common = [gram for gram in weights if gram in other]
+        ours, theirs = [weights[gram] for gram in common], [other[gram] for gram in common]
+        dot = sum(map(mul, ours, theirs))
+        norm = left.norm * right.norm
+        yield dot / norm if norm else 0.0
+        yield sum(theirs) / (right.total or 1.0)
+        yield sum(ours) / (left.total or 1.0)
+        shared += dot
+    total = sum([g.norm * g.norm for g in a.grams]) * sum([g.norm * g.norm for g in b.grams])
+    yield shared / total**0.5 if total else 0.0
+    yield float(len(a.local))
+    yield float(len(b.local))
+
+
+_TEXT: Final = (
+    *((f"{kind}{n}", 1) for n in NGRAMS for kind in ("cosine", "b_in_a", "a_in_b")),
+    ("cosine_all", 1),
+    ("length_a", 0),
+    ("length_b", 0),
+)
+
+
+def _covered(name: Grams, other: Prepared) -> float:
+    """Share of the weight of *name*'s grams that *other* contains anywhere."""
+    singles, pairs = other.grams[0].weights, other.grams[1].weights
+    found = sum([w for g, w in name.weights.items() if g in (singles if len(g) == 1 else pairs)])
+    return found / name.total if name.total else 0.0
+
+
+def _alike(x: Grams, y: Grams) -> float:
+    other = y.weights
+    common = sum([w for g, w in x.weights.items() if g in other])
+    total = x.total + y.total
+    return 2 * common / total if total else 0.0
+
+
+def _gap(text: str, other: Prepared) -> float:
+    """The heaviest run of characters of *text* that no 2-gram of *other* covers."""
+    grams, rare = other.grams[1].weights, other.grams[0].weights
+    worst = run = 0.0
+    for i, c in enumerate(text):
+        covered = text[i - 1 : i + 1] in grams if i else False
+        covered = covered or text[i : i + 2] in grams
+        run = 0.0 if covered else run + (0.5 if c in rare else 1.0)
+        worst = max(worst, run)
+    return worst
+
+
+def _names(a: Prepared, b: Prepared) -> Values:
+    likeness = [[_alike(x, y) for x in a.name_grams] for y in b.name_grams]
+    yield max((max(row, default=0.0) for row in likeness), default=0.0)
+    yield max(likeness[-1], default=0.0) if likeness else -1.0
+    yield max(likeness[0], default=0.0) if likeness else -1.0
+    yield likeness[-1][-1] if likeness and likeness[-1] else -1.0
+    yield _covered(b.name_grams[-1], a) if b.name_grams else -1.0
+    yield max((_covered(x, a) for x in b.name_grams), default=-1.0)
+    yield _covered(a.name_grams[-1], b) if a.name_grams else -1.0
+    yield max((_covered(x, b) for x in a.name_grams), default=-1.0)
+    yield _gap(b.name, a)
+    yield _gap(a.name, b)
+    yield float(bool(b.name) and b.name in a.whole)
+    yield float(bool(a.name) and a.name in b.whole)
+    yield float(bool(b.kind) and b.kind == a.kind)
+    yield float(bool(b.kind and a.kind) and b.kind not in a.whole)
+    yield float(len(a.names))
+    yield float(len(b.names))
+
+
+_NAMES: Final = (
+    ("name_best", 1),
+    ("name_last", 1),
+    ("name_first", 1),
+    ("name_both_last", 1),
+    ("name_b_covered", 1),
+    ("name_b_any_covered", 1),
+    ("name_a_covered", 1),
+    ("name_a_any_covered", 1),
+    ("name_b_gap", -1),
+    ("name_a_gap", -1),
+    ("name_b_inside", 1),
+    ("name_a_inside", 1),
+    ("kind_agrees", 0),
+    ("kind_conflicts", 0),
+    ("names_a", 0),
+    ("names_b", 0),
+)
+
+
+def _char_overlap(x: str, y: str) -> float:
+    return 2 * len(set(x) & set(y)) / (len(set(x)) + len(set(y)))
+
+
+def _roads(a: Prepared, b: Prepared) -> Values:
+    agrees = any(r in a.whole for r in b.roads) or any(r in b.whole for r in a.roads)
+    alike = max((_char_overlap(x, y) for x in a.roads for y in b.roads), default=-1.0)
+    yield float(agrees)
+    yield 1.0 if agrees else alike
+    yield float(bool(a.roads and b.roads) and not agrees)
+    yield float(len(a.roads))
+    yield float(len(b.roads))
+    yield float(b.address.crossing)
+    yield float(a.address.crossing)
+
+
+_ROADS: Final = (
+    ("road_agrees", 1),
+    ("road_alike", 0),
+    ("road_conflicts", -1),
+    ("roads_a", 0),
+    ("roads_b", 0),
+    ("crossing_b", 0),
+    ("crossing_a", 0),
+)
+
+
+def _elements(a: Prepared, b: Prepared) -> Values:
+    """+1 agrees, -1 conflicts, 0 neither side says it, -0.3 only b says it, 0.3 only a."""
+    for element in _COMPARED:
+        x, y = a.keys.get(element), b.keys.get(element)
+        if x is None or y is None:
+            yield 0.0 if x is y else (-0.3 if x is None else 0.3)
+        else:
+            yield 1.0 if x == y else -1.0
+    doors = {a.keys.get("number"), a.keys.get("building"), a.keys.get("room")} - {None}
+    yield float(b.keys.get("building", b.keys.get("number")) in doors)
+    yield len(a.numbers & b.numbers) / (len(b.numbers) or 1)
+    yield len(a.numbers & b.numbers) / (len(a.numbers) or 1)
+    yield float(len(a.numbers))
+    yield float(len(b.numbers))
+
+
+_ELEMENTS: Final = (
+    *((f"{element}_relation", 0) for element in _COMPARED),
+    ("door_agrees", 1),
+    ("numbers_b_in_a", 1),
+    ("numbers_a_in_b", 1),
+    ("numbers_a", 0),
+    ("numbers_b", 0),
+)
+
+
+def _places(a: Prepared, b: Prepared) -> Values:
+    for level in _DIVISIONS:
+        x, y = getattr(a.address, level), getattr(b.address, level)
+        differs = -1.0 if level in a.address.stated and level in b.address.stated else -0.5
+        yield 0.0 if not x or not y else (1.0 if x == y else differs)
+    for element in ("town", "village"):
+        x, y = getattr(a.address, element), getattr(b.address, element)
+        if x and y:
+            yield 1.0 if x == y else (0.2 if x[:2] == y[:2] else -1.0)
+        elif x or y:
+            yield 0.5 if (x or y)[:2] in (b.whole if x else a.whole) else (0.1 if x else -0.1)
+        else:
+            yield 0.0
+    yield float(bool(b.address.district))
+    yield float(bool(b.address.aside))
+    yield float("附近" in b.whole)
+    yield float("店" in b.whole[-3:])
+    tails = _tail(a), _tail(b)
+    yield from tails
+    yield float(tails[0] in _INSIDE and tails[1] == 0.0)
+    yield float(tails[1] in _INSIDE and tails[0] == 0.0)
+
+
+_TAILS: Final = {"栋": 1.0, "元": 2.0, "室": 2.0, "层": 2.0, "号": 3.0, "弄": 3.0}
+
+_INSIDE: Final = (1.0, 2.0)
+
+
+def _tail(side: Prepared) -> float:
+    """What the text ends with: 0 a name, 1 a building, 2 something inside one, 3 a door on a road."""
+    last = side.local[-1:]
+    return 2.0 if last.isdigit() else _TAILS.get(last, 0.0)
+
+
+_PLACES: Final = (
+    ("province_relation", 1),
+    ("city_relation", 1),
+    ("district_relation", 1),
+    ("town_relation", 1),
+    ("village_relation", 1),
+    ("district_b", 0),
+    ("aside_b", 0),
+    ("nearby_b", 0),
+    ("shop_b", 0),
+    ("tail_a", 0),
+    ("tail_b", 0),
+    ("a_goes_inside", 0),
+    ("b_goes_inside", 0),
+)
+
+_GROUPS: Final[tuple[Callable[[Prepared, Prepared], Values], ...]] = (_text, _names, _roads, _elements, _places)
+DIRECTIONS: Final[dict[str, int]] = {
+    "embedding_cosine": 1,
+    **dict((*_TEXT, *_NAMES, *_ROADS, *_ELEMENTS, *_PLACES)),
+}
+"""Feature name -> direction, in column order."""
+
+
+def pair_features(pairs: Sequence[tuple[Prepared, Prepared]], cosine: NDArray[np.float32]) -> NDArray[np.float32]:
+    """One row per pair, one column per entry of `DIRECTIONS`; the embedding cosine comes first."""
+    table = np.empty((len(pairs), len(DIRECTIONS)), dtype=np.float32)
+    for row, (a, b) in enumerate(pairs):
+        table[row, 1:] = [value for group in _GROUPS for value in group(a, b)]
+    table[:, 0] = cosine
+    return table

@@ -1,0 +1,128 @@
+"""One address made ready for comparison: parsed once, weighed once, reusable in any number of pairs."""
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from operator import add, mul
+from typing import Final, NamedTuple
+
+from mgeo.addresses import Address, Divisions, canonical, normalise, parse_normalised
+
+NGRAMS: Final = (1, 2, 3)
+_NOISE: Final = re.compile(
+    r"(?:交叉路?口|交汇处?|交接处|路口|交口)?(?:往?[东西南北]{1,2}(?:侧|面|边|方向)?)?\d{1,5}米|交叉路?口|交汇处?|附近|旁边?|对面|隔壁|[,;。、·:\-_]"
+)
+_BRACKETED: Final = re.compile(r"\([^()]*\)?")
+_BARE: Final = re.compile(r"[甲乙丙丁]?[a-z]*\d*[a-z]?(?:[-之/、.至][a-z]?\d+[a-z]?)*")
+_NUMBERED: Final = ("number", "lane", "building", "unit", "floor", "room", "group", "zone")
+_DIGITS: Final = re.compile(r"[a-z]?\d+[a-z]?")
+_PLACE_WORD: Final = re.compile(
+    "小区|花园|公寓|大厦|广场|家园|新村|工业园|工业区|科技园|产业园|有限公司|公司|酒店|超市|便利店|学校|小学|中学|大学|学院|医院|宾馆|"
+    "中心|市场|商场|花苑|佳苑|名苑|雅苑|嘉园|新苑|苑|园|城|府|庭|居|楼|厂|店|村|庄|里|街|路"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """Rarity of character n-grams: ln(documents / seen in); *unseen* for those not listed."""
+
+    rarity: dict[str, float]
+    unseen: float
+
+    def of(self, grams: Iterable[str]) -> dict[str, float]:
+        """Each of *grams* once, in order, with its rarity."""
+        get, unseen = self.rarity.get, self.unseen
+        return {gram: get(gram, unseen) for gram in grams}
+
+
+class Grams(NamedTuple):  # made six times per text, and cheaper to make than a dataclass
+    """Weight per n-gram, the sum of the weights, and their length as a vector."""
+
+    weights: dict[str, float]
+    total: float
+    norm: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """All that a pair comparison needs to know of one side."""
+
+    text: str
+    address: Address
+    local: str
+    """Canonical text below the divisions, without brackets, offsets and punctuation."""
+    whole: str
+    """Canonical text below the divisions, with everything."""
+    grams: tuple[Grams, ...]
+    """For n = 1, 2, 3: tf-idf of the n-grams of `whole`."""
+    name: str
+    """Canonical name of the finest named place."""
+    names: tuple[str, ...]
+    name_grams: tuple[Grams, ...]
+    """For each of `names`: rarity of its 1- and 2-grams."""
+    roads: tuple[str, ...]
+    numbers: frozenset[str]
+    keys: dict[str, str]
+    """Element -> its bare identity (building 6号楼 -> 6)."""
+    kind: str
+    """The word that says what kind of place the finest name is (小区, 公司, ...); "" when unclear."""
+
+
+def prepare(text: str, divisions: Divisions, weights: Weights) -> Prepared:
+    address = parse_normalised(normalise(text), divisions)
+    whole = canonical(address.rest)
+    local = _NOISE.sub("", _BRACKETED.sub("", whole) if "(" in whole else whole)
+    names = tuple([canonical(p) for p in address.pieces])
+    name = names[-1] if names else ""
+    kinds = _PLACE_WORD.findall(name)
+    return Prepared(
+        text=text,
+        address=address,
+        local=local,
+        whole=whole,
+        grams=tuple([_tfidf(grams, weights) for grams in _ngrams(whole)]),
+        name=name,
+        names=names,
+        name_grams=tuple([_name_grams(n, weights) for n in names]),
+        roads=tuple([canonical(r) for r in (address.road, address.crossroad) if r]),
+        numbers=frozenset(_DIGITS.findall(local)),
+        keys=dict(_keys(address)),
+        kind=kinds[-1] if kinds else "",
+    )
+
+
+def _ngrams(text: str) -> tuple[list[str], ...]:
+    """The n-grams of *text* for each of `NGRAMS`, joined in C: this is most of the work on a text."""
+    pairs = list(map(add, text, text[1:]))
+    return list(text), pairs, list(map(add, pairs, text[2:]))
+
+
+def _tfidf(grams: list[str], weights: Weights) -> Grams:
+    found = weights.of(grams)
+    if len(found) < len(grams):
+        for gram, count in Counter(grams).items():
+            if count > 1:
+                found[gram] *= count
+    values = found.values()
+    return Grams(found, sum(values), math.sqrt(sum(map(mul, values, values))))
+
+
+def _name_grams(name: str, weights: Weights) -> Grams:
+    found = weights.of([*name, *map(add, name, name[1:])])
+    return Grams(found, sum(found.values()))
+
+
+def _keys(address: Address) -> Iterator[tuple[str, str]]:
+    for element in _NUMBERED:
+        if value := getattr(address, element):
+            yield element, bare(value)
+    if address.gate:
+        yield "gate", canonical(address.gate)
+
+
+def bare(value: str) -> str:
+    """The identity inside a numbered element: 6号楼 -> 6, b座 -> b, 甲12号 -> 甲12."""
+    found = _BARE.match(value)
+    return (found.group() if found else "") or value

@@ -1,0 +1,124 @@
+"""Scores, verdicts and differences of address pairs."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mgeo.addresses import Divisions
+from mgeo.scoring.differences import Difference, differences
+from mgeo.scoring.features import DIRECTIONS, pair_features
+from mgeo.scoring.forest import Forest
+from mgeo.scoring.prepared import Prepared, Weights, prepare
+
+Verdict = Literal["match", "partial", "different"]
+FORMAT: Final = 1
+RELATED_SHARE: Final = 0.6
+"""Weight of P(related) in a score beside P(match): a partial match stands a little above the middle."""
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """Scores from which a pair counts as a match, and as partial."""
+
+    match: float = 0.9
+    partial: float = 0.75
+
+
+@dataclass(frozen=True, slots=True)
+class Forests:
+    """P(related) and P(match); the score is their weighted mean."""
+
+    related: Forest
+    match: Forest
+
+
+@dataclass(frozen=True, slots=True)
+class PairScorer:
+    """Without *forests* (a plain sentence-transformers folder) the score is the cosine itself."""
+
+    divisions: Divisions
+    weights: Weights
+    thresholds: Thresholds
+    forests: Forests | None = None
+
+    @classmethod
+    def load(cls, model_dir: Path) -> "PairScorer":
+        """Read ``divisions.tsv`` and ``scoring.json`` of *model_dir*; either may be missing. ValueError when broken."""
+        table, scoring = model_dir / "divisions.tsv", model_dir / "scoring.json"
+        divisions = Divisions.load(table) if table.is_file() else Divisions()
+        if not scoring.is_file():
+            return cls(divisions, Weights({}, 1.0), Thresholds())
+        try:
+            return _from_json(divisions, json.loads(scoring.read_text(encoding="utf-8")))
+        except (KeyError, TypeError, json.JSONDecodeError) as broken:
+            raise ValueError(f"{scoring.name} of {model_dir.name} cannot be used: {broken!r}") from broken
+
+    def prepare(self, text: str) -> Prepared:
+        """The reusable half of a comparison; worth caching by text."""
+        return prepare(text, self.divisions, self.weights)
+
+    def score(self, a: Sequence[str], b: Sequence[str], cosine: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Scores in 0..1, float32 [n]; *cosine* [n] is the embedding cosine of each pair."""
+        made = {text: self.prepare(text) for text in dict.fromkeys((*a, *b))} if self.forests else {}
+        pairs = [(made[x], made[y]) for x, y in zip(a, b, strict=True)] if made else []
+        return self.score_prepared(pairs, cosine)
+
+    def score_prepared(
+        self, pairs: Sequence[tuple[Prepared, Prepared]], cosine: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """As `score`, for sides that were prepared before."""
+        if self.forests is None:
+            return np.clip(cosine, 0.0, 1.0).astype(np.float32)
+        return self.score_rows(pair_features(pairs, cosine))
+
+    def score_rows(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
+        """As `score`, for features that were computed before; needs *forests*."""
+        if self.forests is None:
+            raise ValueError("a scorer without forests knows no features")
+        related, match = self.forests.related.predict(rows), self.forests.match.predict(rows)
+        score = RELATED_SHARE * related + (1.0 - RELATED_SHARE) * np.minimum(match, related)
+        return np.asarray(score, np.float32)
+
+    def verdict(self, score: float) -> Verdict:
+        if score >= self.thresholds.match:
+            return "match"
+        return "partial" if score >= self.thresholds.partial else "different"
+
+    def differences(self, a: str, b: str) -> list[Difference]:
+        """The elements in which *a* and *b* disagree, largest first."""
+        return differences(a, b, self.divisions)
+
+    def to_json(self) -> dict[str, Any]:
+        """What ``scoring.json`` holds; needs *forests*."""
+        if self.forests is None:
+            raise ValueError("a scorer without forests has nothing to write")
+        return {
+            "format": FORMAT,
+            "features": list(DIRECTIONS),
+            "thresholds": {"match": self.thresholds.match, "partial": self.thresholds.partial},
+            "weights": {"unseen": self.weights.unseen, "rarity": self.weights.rarity},
+            "related": self.forests.related.to_json(),
+            "match": self.forests.match.to_json(),
+        }
+
+
+def _from_json(divisions: Divisions, data: dict[str, Any]) -> PairScorer:
+    if data["format"] != FORMAT or data["features"] != list(DIRECTIONS):
+        raise ValueError("scoring.json was written for another version of the scorer: train the model again")
+    return PairScorer(
+        divisions,
+        Weights(_shared(data["weights"]["rarity"]), float(data["weights"]["unseen"])),
+        Thresholds(**data["thresholds"]),
+        Forests(Forest.from_json(data["related"]), Forest.from_json(data["match"])),
+    )
+
+
+def _shared(rarity: dict[str, float]) -> dict[str, float]:
+    """The same, with equal numbers as one object: they are few, and what is looked up all the time stays in cache."""
+    one: dict[float, float] = {}
+    return {gram: one.setdefault(weight, weight) for gram, weight in rarity.items()}

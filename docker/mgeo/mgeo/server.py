@@ -1,0 +1,104 @@
+"""`python3 -m mgeo.server`: answers /healthz at once, loads the model beside it, drains on SIGTERM."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from types import FrameType
+
+import uvicorn
+from fastapi import FastAPI
+
+from mgeo.api import Lifespan, create_app
+from mgeo.batcher import Batcher
+from mgeo.logs import say, set_up
+from mgeo.matcher import Matcher
+from mgeo.model import Model, load_model
+from mgeo.problems import ConfigError, MgeoError
+from mgeo.settings import Settings, load_settings
+from mgeo.state import State
+
+
+def main() -> int:
+    try:
+        settings = load_settings(None, os.environ)
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return 2
+    set_up(settings.logging.level)
+    state = State()
+    config = uvicorn.Config(
+        create_app(settings, state, _lifespan(settings, state)),
+        host=settings.serving.host,
+        port=settings.serving.port,
+        access_log=False,
+        proxy_headers=False,
+        log_config=None,
+        server_header=False,
+        timeout_keep_alive=75,  # longer than routers keep idle connections: they close first, and no request is lost
+        timeout_graceful_shutdown=settings.serving.drain_s,
+    )
+    _Server(config, state).run()
+    return 0
+
+
+class _Server(uvicorn.Server):
+    """Tells /ready about the coming end before uvicorn closes its socket."""
+
+    def __init__(self, config: uvicorn.Config, state: State) -> None:
+        super().__init__(config)
+        self._state = state
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - a signal handler
+        self._state.drains()
+        say("draining", signal=sig)
+        # not super(): it would raise the signal again after a clean shutdown, and the exit code would say "killed"
+        self.force_exit = self.should_exit
+        self.should_exit = True
+
+
+def _lifespan(settings: Settings, state: State) -> Lifespan:
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        loading = asyncio.create_task(become_ready(settings, state))
+        yield
+        loading.cancel()
+        if state.matcher:
+            state.matcher.batcher.stop()
+
+    return lifespan
+
+
+async def become_ready(settings: Settings, state: State) -> None:
+    """Loads and warms the model, then opens the service; a failure stays readable at /ready."""
+    try:
+        model = await asyncio.to_thread(load_model, settings)
+    except MgeoError as error:
+        say("model failed", level=logging.ERROR, reason=str(error))
+        state.fails(str(error))
+        return
+    matcher = start_matcher(settings, model)
+    if model.degraded:
+        say("degraded", level=logging.WARNING, reason=model.degraded)
+    state.becomes_ready(matcher)
+    say("ready", model_version=model.version, engine=model.engine.name, device=model.engine.device)
+
+
+def start_matcher(settings: Settings, model: Model) -> Matcher:
+    """Needs a running event loop."""
+    batcher = Batcher(
+        model.engine,
+        batch_tokens=model.batch_tokens,
+        queue_tokens=settings.serving.queue_tokens,
+        deadline_s=settings.serving.deadline_s,
+    )
+    batcher.start()
+    return Matcher(model, batcher, cache_entries=settings.serving.cache_entries)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,78 @@
+"""From labelled pairs to a pair scorer: rarity of n-grams, features, forests, thresholds."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from mgeo.addresses import Divisions, canonical, normalise
+from mgeo.scoring.features import pair_features
+from mgeo.scoring.prepared import NGRAMS, Weights
+from mgeo.scoring.scorer import PairScorer, Thresholds
+from numpy.typing import NDArray
+
+from training.evaluate import labels_of
+from training.forest import fit_forests
+from training.ngrams import count_ngrams, spelled
+from training.pair import Pair
+
+LEAST_SEEN: Final = 3
+GENERATED_SHARE: Final = 0.15
+"""Total weight of the generated pairs beside a user's labelled ones."""
+DECISIVE_WEIGHT: Final = 0.4
+"""Many decisive pairs of little weight show every element more often than a few of full weight."""
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """Pairs with the cosine the encoder gives each of them."""
+
+    pairs: Sequence[Pair]
+    cosines: NDArray[np.float32]
+
+    def only(self, keep: NDArray[np.bool_]) -> "Material":
+        return Material([p for p, k in zip(self.pairs, keep, strict=True) if k], self.cosines[keep])
+
+
+def rarity(texts: Iterable[str]) -> Weights:
+    """ln(documents / seen in) of every n-gram seen in at least `LEAST_SEEN` texts."""
+    plain = [canonical(normalise(text)) for text in texts]
+    listed: dict[str, float] = {}
+    for length in NGRAMS:
+        keys, counts = count_ngrams(plain, length)
+        seen = np.bincount(counts.indices, minlength=len(keys))
+        listed |= {
+            spelled(int(key), length): round(math.log(len(plain) / int(times)), 4)
+            for key, times in zip(keys, seen, strict=True)
+            if times >= LEAST_SEEN
+        }
+    return Weights(dict(sorted(listed.items())), round(math.log(max(len(plain), 2) / (LEAST_SEEN - 1)), 4))
+
+
+def fit_scorer(
+    divisions: Divisions, weights: Weights, generated: Material, labelled: Material | None, seed: int
+) -> PairScorer:
+    """A scorer with default thresholds, from generated pairs and, when there are any, a user's own."""
+    draft = PairScorer(divisions, weights, Thresholds())
+    parts = [generated] if labelled is None else [generated, labelled]
+    rows = np.concatenate([features(draft, part) for part in parts])
+    labels = np.concatenate([labels_of(part.pairs) for part in parts])
+    shares = _shares(generated.pairs, 0 if labelled is None else len(labelled.pairs))
+    return PairScorer(divisions, weights, Thresholds(), fit_forests(rows, labels, shares, seed))
+
+
+def _shares(generated: Sequence[Pair], labelled: int) -> NDArray[np.float64]:
+    each = np.array([DECISIVE_WEIGHT if pair.decisive else 1.0 for pair in generated])
+    if labelled:
+        each *= min(GENERATED_SHARE * labelled / each.sum(), 1.0)
+    return np.concatenate([each, np.ones(labelled)])
+
+
+def features(scorer: PairScorer, material: Material) -> NDArray[np.float32]:
+    made = {text: scorer.prepare(text) for text in dict.fromkeys(t for p in material.pairs for t in (p.a, p.b))}
+    return pair_features([(made[p.a], made[p.b]) for p in material.pairs], material.cosines)
+
+
+def scores_of(scorer: PairScorer, material: Material) -> NDArray[np.float32]:
+    return scorer.score([p.a for p in material.pairs], [p.b for p in material.pairs], material.cosines)

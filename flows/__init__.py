@@ -1,0 +1,1 @@
+"""ORDER: one file per flow; each reads as a table of contents."""

@@ -1,0 +1,1 @@
+"""The Prefect-free library: pure decisions, and one adapter for each thing outside."""

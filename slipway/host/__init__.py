@@ -1,0 +1,1 @@
+"""This machine: the engine, the local registry and routers, background programs, disk space."""

@@ -1,0 +1,1 @@
+"""Telling git hosts what became of a revision."""

@@ -1,0 +1,1 @@
+"""Images: their base, their context, and the programs that can build them."""

@@ -1,0 +1,1 @@
+"""The ledger: releases, evidence, rollouts, leases and deliveries in one database."""

@@ -1,0 +1,1 @@
+"""Image registries: reading, tagging and deleting by digest; credentials; which tags may move."""

@@ -1,0 +1,1 @@
+"""Bringing a release into an environment: pure decisions, and the router that carries them out."""

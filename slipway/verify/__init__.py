@@ -1,0 +1,1 @@
+"""Is this image fit to serve, and how fast is it: smoke, diagnosis, load, statistics, report."""

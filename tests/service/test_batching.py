@@ -1,0 +1,53 @@
+"""Which texts share a batch: pure arithmetic."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+from mgeo.batching import choose, fair_budget, split
+
+lengths = st.lists(st.integers(0, 600), min_size=1, max_size=80)
+budgets = st.integers(1, 2048)
+
+
+def padded(chosen: list[int], sizes: list[int]) -> int:
+    return len(chosen) * max(sizes[i] for i in chosen)
+
+
+@given(lengths, budgets)
+def test_a_batch_holds_the_oldest_and_fits_the_budget(sizes: list[int], budget: int) -> None:
+    chosen = choose(sizes, budget)
+    assert 0 in chosen
+    assert len(set(chosen)) == len(chosen)
+    assert len(chosen) == 1 or padded(chosen, sizes) <= budget
+
+
+@given(lengths, budgets)
+def test_a_batch_takes_neighbours_in_length(sizes: list[int], budget: int) -> None:
+    chosen = choose(sizes, budget)
+    inside = range(min(sizes[i] for i in chosen) + 1, max(sizes[i] for i in chosen))
+    assert not [i for i in range(len(sizes)) if i not in chosen and sizes[i] in inside]
+
+
+@given(lengths, budgets)
+def test_split_loses_nothing_and_keeps_the_budget(sizes: list[int], budget: int) -> None:
+    batches = split(sizes, budget)
+    assert sorted(i for batch in batches for i in batch) == list(range(len(sizes)))
+    assert all(len(batch) == 1 or padded(batch, sizes) <= budget for batch in batches)
+
+
+def test_equal_lengths_fill_the_budget() -> None:
+    assert len(choose([16] * 40, 256)) == 16
+
+
+def test_a_long_text_does_not_ride_with_short_ones() -> None:
+    assert choose([100, 5, 5, 5], 256) == [0]
+
+
+def test_one_pair_is_shared_by_two_idle_workers() -> None:
+    first = choose([20, 20], fair_budget(40, 2, 256))
+    assert len(first) == 1
+
+
+def test_a_lone_worker_takes_all_it_can() -> None:
+    assert choose([13, 9], fair_budget(22, 1, 256)) == [1, 0]
