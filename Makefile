@@ -10,7 +10,7 @@ up down: environment
 environment:
 	@scripts/environment
 
-# Installs what the tests need besides (engine, browser) on Debian and its family, as root. Two processes: much of it waits.
+# Makes sure of the engine, the building tools and what else the tests need. Two test processes: much of it waits.
 test: environment lint
 	@.venv/bin/python -m slipway.host.install chromium fonts-noto-cjk iproute2 e2fsprogs
 	@.venv/bin/python -m pytest -q --numprocesses 2 --dist loadfile $(TESTS)

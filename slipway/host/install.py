@@ -1,4 +1,6 @@
-"""Gets a Docker Engine and the building tools onto Debian and Ubuntu, and starts the engine, systemd or not."""
+"""Gets a Docker Engine and the building tools onto Debian and Ubuntu, and starts the engine, systemd or not.
+
+`python -m slipway.host.install PACKAGE...` does both, and installs what else is named."""
 
 from __future__ import annotations
 
@@ -198,4 +200,5 @@ def _os_release() -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    install_missing(sys.argv[1:], print)
+    ensure_engine(Settings.from_environment(), print)
+    install_missing((*TOOLS, *sys.argv[1:]), print)

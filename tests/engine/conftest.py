@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -18,9 +17,12 @@ import pytest
 
 from slipway.settings import Settings
 from slipway.workshop import Workshop
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 TOY = ROOT / "tests" / "fixtures" / "toy"
+TOY_PORTS = 8080
+"""The first of its two ports, in its `environments.yaml`."""
 
 
 @dataclass(frozen=True)
@@ -104,14 +106,13 @@ class _Silent:
 def harness() -> Iterator[Harness]:
     """The installation; everything it made is gone afterwards, except the content-addressed cache."""
     home = Path(tempfile.mkdtemp(prefix="slipway-test-"))
-    offset = _free_port_offset()
     settings = replace(
         Settings.from_environment(),
         home=home,
         instance=f"slipway-test-{os.getpid()}",
         registry_port=free_port(),
         prefect_port=free_port(),
-        port_offset=offset,
+        port_offset=free_port(row=2) - TOY_PORTS,
         environments=str(TOY / "environments.yaml"),
     )
     environment = settings.as_environment()
@@ -163,20 +164,3 @@ def spare_bridge() -> Iterator[str]:
         yield name
     finally:
         subprocess.run(["ip", "link", "delete", name], check=True, timeout=10)
-
-
-def free_port() -> int:
-    """A port that nothing listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _free_port_offset() -> int:
-    """An offset at which the toy's two ports are free; where the search starts keeps concurrent installations apart."""
-    first = 10000 + os.getpid() * 137 % 20000
-    for offset in range(first, first + 20000, 137):
-        with socket.socket() as live, socket.socket() as preview:
-            if all(probe.connect_ex(("127.0.0.1", port + offset)) for probe, port in ((live, 8080), (preview, 8081))):
-                return offset
-    raise AssertionError("no free ports for the toy")

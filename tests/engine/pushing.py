@@ -18,8 +18,9 @@ from prefect.client.schemas.sorting import FlowRunSort
 
 from deployments.installation import Installation
 from slipway.workshop import Workshop
-from tests.engine.conftest import ROOT, GitRepository, Harness, free_port
+from tests.engine.conftest import ROOT, GitRepository, Harness
 from tests.engine.runs import toy_in, until
+from tests.ports import free_port
 
 SECRET, ADMIN = "correct horse battery", "admin-token-for-tests"
 

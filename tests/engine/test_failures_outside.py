@@ -21,6 +21,7 @@ from tests.engine.conftest import GitRepository, Harness
 from tests.engine.failing import assert_nothing_left, assert_readable, ensure_live, serving, ship_fails
 from tests.engine.outages import EngineSocket, registry_down, shipping, small_disk, taken_port
 from tests.engine.runs import task_states, until, wait_for_task, watched
+from tests.ports import free_port
 
 pytestmark = pytest.mark.engine
 
@@ -142,7 +143,7 @@ def test_a_disk_that_is_too_small_is_refused_beforehand_with_numbers(
 def test_a_port_of_the_router_that_is_taken_is_named(harness: Harness, toy: GitRepository, tmp_path: Path) -> None:
     before, own = serving(harness), tmp_path / "environments.yaml"
     with taken_port() as port:
-        own.write_text(f"staging: {{ services: {{ toy: {{ live: {port}, preview: {port + 1} }} }} }}\n")
+        own.write_text(f"staging: {{ services: {{ toy: {{ live: {port}, preview: {free_port()} }} }} }}\n")
         environ = {"SLIPWAY_ENVIRONMENTS": str(own), "SLIPWAY_PORT_OFFSET": "0"}
         with shipping(toy.path, environ=environ, environment="staging") as end:
             found = end()

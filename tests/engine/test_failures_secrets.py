@@ -19,9 +19,10 @@ from prefect_docker import DockerRegistryCredentials
 
 from slipway.engine import ContainerSpec
 from slipway.host import names
-from tests.engine.conftest import GitRepository, Harness, free_port
+from tests.engine.conftest import GitRepository, Harness
 from tests.engine.outages import shipping
 from tests.engine.runs import until
+from tests.ports import free_port
 
 pytestmark = pytest.mark.engine
 

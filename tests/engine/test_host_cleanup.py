@@ -4,7 +4,6 @@ import gzip
 import io
 import json
 import os
-import socket
 import subprocess
 import tarfile
 import tempfile
@@ -37,6 +36,7 @@ from slipway.registry.client import RegistryClient
 from slipway.registry.manifest import digest_of
 from slipway.rollout.blue_green import Slot, SlotState
 from slipway.settings import Settings
+from tests.ports import free_port
 
 pytestmark = pytest.mark.engine
 
@@ -53,10 +53,7 @@ def engine() -> Engine:
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    return Settings(tmp_path / "home", tmp_path / "cache", f"test-{uuid4().hex[:8]}", registry_port=port)
+    return Settings(tmp_path / "home", tmp_path / "cache", f"test-{uuid4().hex[:8]}", registry_port=free_port())
 
 
 @pytest.fixture

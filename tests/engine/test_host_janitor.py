@@ -1,6 +1,5 @@
 """What dead runs left is swept up; what lives, serves or belongs to somebody else is not touched."""
 
-import socket
 import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -20,6 +19,7 @@ from slipway.ledger.database import open_database
 from slipway.ledger.slots import Slots
 from slipway.rollout.blue_green import Slot, SlotState
 from slipway.settings import Settings
+from tests.ports import free_port
 
 pytestmark = pytest.mark.engine
 
@@ -163,12 +163,6 @@ def test_a_slot_to_which_the_router_still_sends_traffic_is_not_stopped(janitor: 
     finally:
         janitor.engine.remove(names.router(janitor.settings.instance, "local", "mgeo"))
         janitor.engine.remove_network(names.network(janitor.settings.instance))
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def test_folders_that_were_never_finished_go_after_a_day(janitor: Janitor) -> None:

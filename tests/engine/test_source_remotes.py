@@ -21,6 +21,7 @@ import pytest
 from slipway import filelock
 from slipway.errors import DeadlineExceeded, GitUnavailable, SlipwayError, SourceError
 from slipway.source.git import GitSource
+from tests.ports import free_port
 
 USER, TOKEN = "robot", "s3cr3t/planted@token-0123456789"
 URL_TOKEN = "s3cr3t%2Fplanted%40token-0123456789"
@@ -196,9 +197,7 @@ def test_server_in_trouble_is_temporary_and_keeps_the_mirror(server: Server, sou
 
 
 def test_server_that_is_down_is_temporary(source: GitSource) -> None:
-    with socket.socket() as closed:
-        closed.bind(("127.0.0.1", 0))
-        port = closed.getsockname()[1]
+    port = free_port()
     with pytest.raises(GitUnavailable, match="does not answer"):
         source.check_out(f"http://127.0.0.1:{port}/repo", "main")
     with pytest.raises(GitUnavailable):

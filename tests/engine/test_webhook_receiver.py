@@ -22,6 +22,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.ports import free_port
+
 ROOT = Path(__file__).parents[2]
 SECRET, ADMIN = "correct horse battery", "admin-token-for-tests"
 CONFIG = """
@@ -39,9 +41,7 @@ class Receiver:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        with socket.socket() as one:
-            one.bind(("127.0.0.1", 0))
-            self.port = one.getsockname()[1]
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         (folder / "webhook.yaml").write_text(CONFIG)
         self.log = folder / "receiver.log"

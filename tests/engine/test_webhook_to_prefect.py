@@ -15,8 +15,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.engine.conftest import free_port
 from tests.engine.test_webhook_receiver import ROOT, Receiver, push
+from tests.ports import free_port
 
 
 class Prefect:

@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -18,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2] / "docker/mgeo"
 CASE = "- {name: same, a: 文三路88号, b: 文三路88号, min: 0.9, verdict: match}\n"
@@ -35,9 +36,7 @@ def command(module: str, *arguments: str, **more: str) -> subprocess.CompletedPr
 
 @contextlib.contextmanager
 def server(**more: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     env = environment(MGEO_HOST="127.0.0.1", MGEO_PORT=str(port), **more)
     process = subprocess.Popen([sys.executable, "-m", "mgeo.server"], env=env, stderr=subprocess.PIPE, text=True)
     try:
