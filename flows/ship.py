@@ -91,4 +91,5 @@ def ship_one(build: BuildPlan, environment: str, model: str) -> Shipped:
 
     release = push_release(image, verdicts)
     deployed = roll_out(build.service, release, environment)
-    return record(image, release, deployed, wait_for=[shown])
+    wait([shown])  # to its end, whatever that is: a drawing that fails leaves no release unrecorded
+    return record(image, release, deployed)

@@ -9,17 +9,17 @@ from prefect.artifacts import create_markdown_artifact
 
 from slipway.gates import Verdict, judge, raise_for_failures, to_markdown
 from slipway.image.inputs import Image
-from slipway.verify.report import BenchmarkReport
+from slipway.verify.report import BenchmarkReport, compare_reports
 from slipway.verify.smoke import SmokeReport
 from tasks.outside import say, workshop
 from tasks.policies import DECISION
-from tasks.verify import compare_with_previous
+from tasks.verify import previous_report
 
 
 @task(task_run_name="gates {image.subject}", **DECISION.options)
 def judge_gates(image: Image, smoke: SmokeReport, report: BenchmarkReport) -> tuple[Verdict, ...]:
     """Every gate's verdict, in the run's artifacts; raises `GateFailed` after all were reported."""
-    plan, comparison = image.inputs.plan, compare_with_previous(image, report)
+    plan, comparison = image.inputs.plan, compare_reports(previous_report(image), report)
     service = plan.service
     model_mb = sum(file.stat().st_size for file in image.inputs.model.path.rglob("*") if file.is_file()) / 1e6
     verdicts = judge(

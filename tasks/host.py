@@ -19,11 +19,9 @@ from slipway.host.space import Needs, SpaceReport, ensure_space, needed_by_folde
 from slipway.plan import BuildPlan
 from slipway.processes import kill_children
 from tasks.outside import registry_credentials, run_id, say, work_folder, workshop
-from tasks.policies import HOST_CLEANUP
+from tasks.policies import GARBAGE_PATIENCE_S, HOST_CLEANUP
 from tasks.rollout import put_rollouts_right
 from tasks.turns import my_turn
-
-_SHORT_PATIENCE_S = 1.0
 
 
 @task(task_run_name="space for {build.subject}", **HOST_CLEANUP.options)
@@ -61,7 +59,7 @@ def give_back_registry() -> str:
     work = workshop()
     with ExitStack() as turn:
         try:
-            turn.enter_context(my_turn(_SHORT_PATIENCE_S))
+            turn.enter_context(my_turn(GARBAGE_PATIENCE_S))
         except DeadlineExceeded:
             say("a run has the machine, and may push: the registry keeps its garbage until the next time")
             return "Left alone: a run had the machine."

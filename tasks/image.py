@@ -16,7 +16,7 @@ from slipway.image.inputs import Base, Image, Inputs
 from slipway.image.publish import build_and_settle
 from slipway.model import Model
 from slipway.plan import BuildPlan
-from tasks.outside import auth_file, lease, listener, registry_credentials, run_id, say, work_folder, workshop
+from tasks.outside import lease, listener, login, registry_credentials, run_id, say, work_folder, workshop
 from tasks.policies import BUILD_DEADLINE_S, IMAGE_BUILD
 from tasks.progress import build_bar
 
@@ -58,6 +58,5 @@ def _request(inputs: Inputs, destination: str) -> BuildRequest:
         destination=destination,
         build_args={"BASE": inputs.base.reference, "DEPENDENCIES": inputs.wheels.key},
         labels=inputs.metadata().labels,
-        insecure=workshop().settings.registry_is_plain,
-        auth_file=auth_file(),
+        login=login(),
     )

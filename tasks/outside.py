@@ -84,12 +84,8 @@ def registry_credentials() -> Credentials | None:
     return Credentials(block.username, block.password.get_secret_value())
 
 
-def auth_file() -> Path | None:
-    """The same for programs that read files; it lies in this run's folder and goes with it."""
-    found = registry_credentials()
-    return write_config(work_folder() / "login" / "config.json", workshop().settings.registry, found) if found else None
-
-
 def login() -> Login:
-    """How programs enter the build registry."""
-    return Login(workshop().settings.registry_is_plain, auth_file())
+    """How programs enter the build registry: they read files, and this one goes with the run's folder."""
+    settings, found = workshop().settings, registry_credentials()
+    file = write_config(work_folder() / "login" / "config.json", settings.registry, found) if found else None
+    return Login(settings.registry_is_plain, file)

@@ -7,6 +7,7 @@ own, shorter deadline, because a task timeout neither interrupts a submitted tas
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from prefect.cache_policies import NO_CACHE
@@ -72,6 +73,12 @@ BENCHMARK = Policy(timeout_s=900, retries=2, delays_s=(5, 20))
 REGISTRY_WRITE = Policy(timeout_s=700, retries=6, delays_s=(2, 5, 15, 30, 60, 120))
 # The adapter holds a lock per environment and service. A router restarts within seconds.
 TRAFFIC_SHIFT = Policy(timeout_s=1200, retries=2, delays_s=(3, 10))
+# The machine has one run at a time; a queue that takes a day has another trouble than its order.
+TURN_PATIENCE_S = 24 * 3600.0
+# Registry garbage can wait for the next night: any run goes before it.
+GARBAGE_PATIENCE_S = 1.0
+# Without a heartbeat: twenty of them, and five times what the automations wait for.
+DEAD_AFTER = timedelta(minutes=10)
 # Rows and artifacts about work that is done.
 EVIDENCE = Policy(timeout_s=120, retries=3, delays_s=(1, 5, 15))
 # A status beside a commit: seen by people, so worth three tries, and never worth holding a run up.

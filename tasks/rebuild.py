@@ -12,7 +12,7 @@ from slipway.dependencies.wheelhouse import Wheels
 from slipway.engine import ContainerSpec
 from slipway.image.base import load_recipe
 from slipway.image.inputs import Base, Image, recipe_folder
-from slipway.image.renewal import renew_base
+from slipway.image.publish import renew_base
 from slipway.ledger.releases import Release
 from slipway.packages import LISTING, moved_table, parse_listing, what_moved
 from slipway.plan import BuildPlan, plan_builds

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from prefect import task
 from prefect.client.orchestration import SyncPrefectClient, get_client
@@ -20,21 +20,19 @@ from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.states import Cancelled, Crashed
 
 from tasks.outside import run_id, say
-from tasks.policies import HOST_CLEANUP
+from tasks.policies import DEAD_AFTER, HOST_CLEANUP
 
-SILENCE = timedelta(minutes=10)
-"""Twenty heartbeats, and five times what the automations wait for."""
 _UNDER_WAY = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
 _OVER = [StateType.COMPLETED, StateType.FAILED, StateType.CANCELLED, StateType.CRASHED]
 
 
 @task(task_run_name="end dead runs", **HOST_CLEANUP.options)
 def end_dead_runs() -> list[str]:
-    """Runs without a heartbeat for `SILENCE` have crashed, and no task outlives its run; the names of these runs.
+    """Runs without a heartbeat for `DEAD_AFTER` have crashed, and no task outlives its run; the names of these runs.
 
     A run that "runs" for ever would keep its containers, its leases and its deployment's place in a limit for ever.
     """
-    moment = datetime.now(UTC) - SILENCE
+    moment = datetime.now(UTC) - DEAD_AFTER
     with get_client(sync_client=True) as client:
         dead = list(_silent_since(moment, client))
         for run in dead:

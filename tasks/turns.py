@@ -16,9 +16,7 @@ from slipway.ledger.claims import claim
 from slipway.ledger.deliveries import create_tables, note_outcome
 from slipway.summary import Shipped
 from tasks.outside import run_id, say, workshop
-from tasks.policies import EVIDENCE, GIT_READ
-
-_PATIENCE_S = 24 * 3600.0
+from tasks.policies import EVIDENCE, GIT_READ, TURN_PATIENCE_S
 
 
 @task(task_run_name="is {ref} still wanted?", **GIT_READ.options)
@@ -50,7 +48,7 @@ def supersede_older(line: str) -> None:
 
 
 @contextmanager
-def my_turn(patience_s: float = _PATIENCE_S) -> Iterator[None]:
+def my_turn(patience_s: float = TURN_PATIENCE_S) -> Iterator[None]:
     """One run at a time builds, measures and rolls out here; one that dies gives its turn back by dying.
 
     Raises `DeadlineExceeded` for a run whose turn does not come within `patience_s`.

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 from slipway.host import names
 from slipway.image.inputs import Image
 from slipway.verify.container import Trial, run_benchmark, run_smoke
-from slipway.verify.report import BenchmarkComparison, BenchmarkReport, compare_reports
+from slipway.verify.report import BenchmarkReport, compare_reports
 from slipway.verify.smoke import SmokeReport
 from tasks.evidence import picture
 from tasks.outside import container_labels, container_name, lease, listener, registry_credentials, say, workshop
@@ -60,20 +60,17 @@ def show_benchmark(image: Image, report: BenchmarkReport) -> None:
     """The benchmark beside that of the release before, as a table and a plot, in the run's artifacts."""
     from slipway.verify.plot import plot_png  # a drawing library costs every run's start half a second
 
-    plot = picture(plot_png(report, _previous(image)))
+    before = previous_report(image)
+    plot = picture(plot_png(report, before))
     create_markdown_artifact(
-        f"{report.to_markdown(compare_with_previous(image, report))}\n{plot}",
+        f"{report.to_markdown(compare_reports(before, report))}\n{plot}",
         key=f"benchmark-{image.inputs.plan.service.name}",
         description=image.subject,
     )
 
 
-def compare_with_previous(image: Image, report: BenchmarkReport) -> BenchmarkComparison:
-    """Against the newest other release that was measured on the same kind of machine."""
-    return compare_reports(_previous(image), report)
-
-
-def _previous(image: Image) -> BenchmarkReport | None:
+def previous_report(image: Image) -> BenchmarkReport | None:
+    """The benchmark of the newest other release that was measured on the same kind of machine."""
     work, name = workshop(), image.inputs.plan.service.name
     found = work.releases.previous_evidence(name, image.digest, "benchmark", work.machine.kind)
     return BenchmarkReport.model_validate(found) if found else None

@@ -41,5 +41,11 @@ def _refusal(refused: APIError) -> Exception:
             "SLIPWAY_REGISTRY_PORT for the registry",
         )
     if refused.is_server_error() and "connection refused" in text:
-        return EngineUnavailable("the engine could not reach the registry", tail=text, next_step="check the registry")
-    return PermanentError("the Docker Engine refused", tail=text, next_step="the engine's own words say what it misses")
+        return EngineUnavailable(
+            "the engine could not reach the registry", tail=text, next_step="`slipway status` says whether it runs"
+        )
+    return PermanentError(
+        "the Docker Engine refused",
+        tail=text,
+        next_step="mend what it names above, then run again; see `slipway doctor`",
+    )

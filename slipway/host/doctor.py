@@ -112,7 +112,7 @@ class Examination:
         return Finding("base images", not missing, detail, _installation("mmdebstrap", "debian-archive-keyring"))
 
     def _made(self, recipe: BaseRecipe) -> bool:
-        return (self.settings.cache / "bases" / f"{recipe.name}-{recipe.key}").is_dir()
+        return (self.settings.cache / "bases" / recipe.tag).is_dir()
 
     def space(self) -> Finding:
         """The fullest of our disks."""

@@ -20,6 +20,7 @@ from ruamel.yaml.error import YAMLError
 
 from slipway.errors import CommandFailed, HostNotReady, UserError
 from slipway.filelock import held
+from slipway.identity import Tag
 from slipway.processes import run
 from slipway.settings import is_plain
 
@@ -58,6 +59,11 @@ class BaseRecipe(BaseModel):
         asked = json.dumps([self.suite, self.packages, self.command, _TRIM, _LEFT_OUT, EPOCH])
         return hashlib.sha256(asked.encode()).hexdigest()[:16]
 
+    @property
+    def tag(self) -> Tag:
+        """Its name in the registry, and in the cache."""
+        return Tag(f"{self.name}-{self.key}")
+
 
 @dataclass(frozen=True)
 class BootstrappedBase:
@@ -70,9 +76,10 @@ class BootstrappedBase:
 
 @dataclass(frozen=True)
 class Login:
-    """How the build registry is entered: plain HTTP only for one on this machine, and the file of its credentials."""
+    """How the build registry is entered: plain HTTP only for one on this machine, and the file of its credentials
+    (a Docker config.json; without one, those of this user count)."""
 
-    plain: bool
+    plain: bool = False
     auth_file: Path | None = None
 
 
@@ -98,7 +105,7 @@ def bootstrap(recipe: BaseRecipe, cache: Path, on_line: Callable[[str], None] | 
 
     Raises `HostNotReady` where mmdebstrap is missing, `CommandFailed` with its last lines.
     """
-    folder = cache / "bases" / f"{recipe.name}-{recipe.key}"
+    folder = cache / "bases" / recipe.tag
     with held(cache / "bases" / f"{recipe.name}.lock", deadline_s=_BOOTSTRAP_DEADLINE_S):
         if not folder.is_dir():
             unfinished = Path(tempfile.mkdtemp(prefix=".making-", dir=folder.parent))

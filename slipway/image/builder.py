@@ -18,7 +18,7 @@ from typing import Protocol
 
 from slipway.errors import BuildFailed, CommandFailed, DeadlineExceeded, NoBuilder, RegistryUnavailable
 from slipway.filelock import held
-from slipway.image.base import EPOCH
+from slipway.image.base import EPOCH, Login
 from slipway.processes import run
 
 _REVISION = "org.opencontainers.image.revision"
@@ -35,9 +35,9 @@ _STEP = re.compile(r'building at STEP "(?P<buildah>.+)": |process "(?P<buildx>.+
 
 @dataclass(frozen=True)
 class BuildRequest:
-    """Everything that decides an image. `destination` is `registry/name:tag`, where the result is pushed: over plain
-    HTTP when `insecure`, with the credentials in `auth_file` (a Docker config.json) or those of this user. Builders are
-    not told of the labels: each would be a step, and a new one with every commit; they go into the settled config."""
+    """Everything that decides an image. `destination` is `registry/name:tag`, where the result is pushed with
+    `login`. Builders are not told of the labels: each would be a step, and a new one with every commit; they go into
+    the settled config."""
 
     context: Path
     dockerfile: str
@@ -45,8 +45,7 @@ class BuildRequest:
     destination: str
     build_args: Mapping[str, str] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
-    insecure: bool = False
-    auth_file: Path | None = None
+    login: Login = field(default_factory=Login)
 
 
 class Builder(Protocol):
@@ -197,12 +196,12 @@ def _no_builder() -> Builder:
 
 
 def _tls(request: BuildRequest) -> str:
-    return f"--tls-verify={str(not request.insecure).lower()}"
+    return f"--tls-verify={str(not request.login.plain).lower()}"
 
 
 def _credentials(request: BuildRequest) -> dict[str, str]:
     """Where buildah looks for credentials: in a file, because a command line is everybody's to read."""
-    return {"REGISTRY_AUTH_FILE": str(request.auth_file)} if request.auth_file else {}
+    return {"REGISTRY_AUTH_FILE": str(request.login.auth_file)} if request.login.auth_file else {}
 
 
 def _runtime() -> str:

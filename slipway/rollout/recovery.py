@@ -31,6 +31,8 @@ class Recovery:
     ) -> Iterator[Slot]:
         """What the ledger says is live or stands by runs, behind its router; yields the slots that had to be started.
 
+        The work is done while the answer is iterated, so that each slot can be told of as it comes.
+
         `candidate` makes of a digest and its image what there is to start, `credentials` are the registry's. The live
         release comes first, and serves even when the one that stands by cannot come back.
         """

@@ -50,13 +50,10 @@ def _pull_request(body: Json, host: str, delivery_id: str) -> GitEvent:
         raise Malformed("`ref` does not start with refs/")
     branches = shapes.text(pull, "source_branch"), shapes.text(pull, "target_branch")
     request = teller.request(shapes.number(pull, "number"), PullRequestAction(action), source, branches)
-    told = teller.requested(request, head, shapes.optional_revision(body, "before"), shapes.revision(body, "after"))
-    return told.model_copy(update={"forced": shapes.flag(body, "forced")})
+    before, after = shapes.optional_revision(body, "before"), shapes.revision(body, "after")
+    return teller.requested(request, head, before, after, shapes.flag(body, "forced"))
 
 
 def _teller(body: Json, host: str, delivery_id: str) -> Teller:
-    name, url = (
-        shapes.repository(shapes.text(body, "repository.name")),
-        shapes.clone_url(shapes.text(body, "repository.url")),
-    )
-    return Teller(host, delivery_id, name, url, shapes.person(body, "sender"))
+    name = shapes.repository(shapes.text(body, "repository.name"))
+    return Teller.of(body, host, delivery_id, name, ("repository.url",), ("sender",))

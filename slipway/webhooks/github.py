@@ -79,5 +79,4 @@ def _pull_request(body: Json, host: str, delivery_id: str) -> GitEvent:
 
 
 def _teller(body: Json, host: str, delivery_id: str, *people: str) -> Teller:
-    url = shapes.clone_url(shapes.text(body, "repository.clone_url", "repository.url"))
-    return Teller(host, delivery_id, repository_of(body), url, shapes.person(body, *people))
+    return Teller.of(body, host, delivery_id, repository_of(body), ("repository.clone_url", "repository.url"), people)

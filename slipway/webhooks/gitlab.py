@@ -65,13 +65,7 @@ def _merge_request(body: Json, host: str, delivery_id: str) -> GitEvent:
 
 
 def _teller(body: Json, host: str, delivery_id: str, *people: str) -> Teller:
-    return Teller(
-        host,
-        delivery_id,
-        repository_of(body),
-        shapes.clone_url(shapes.text(body, *_URLS)),
-        shapes.person(body, *people),
-    )
+    return Teller.of(body, host, delivery_id, repository_of(body), _URLS, people)
 
 
 def _action_of(request: Json) -> PullRequestAction:

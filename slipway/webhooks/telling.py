@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from slipway.webhooks import shapes
 from slipway.webhooks.events import EventKind, GitEvent, PullRequest, PullRequestAction
-from slipway.webhooks.shapes import kind_of
+from slipway.webhooks.shapes import Json, kind_of
 
 
 @dataclass(frozen=True)
@@ -17,6 +18,17 @@ class Teller:
     repository: str
     url: str
     sender: str
+
+    @classmethod
+    def of(
+        cls, body: Json, host: str, delivery_id: str, repository: str, urls: tuple[str, ...], people: tuple[str, ...]
+    ) -> Teller:
+        """*urls* and *people* are where this host's body may hold the clone URL and who acted; the first found counts.
+
+        Raises `Malformed` where no URL is found.
+        """
+        url = shapes.clone_url(shapes.text(body, *urls))
+        return cls(host, delivery_id, repository, url, shapes.person(body, *people))
 
     def moved(
         self, ref: str, before: str, after: str, forced: bool | None = None, kind: EventKind | None = None
@@ -35,9 +47,12 @@ class Teller:
             delivery_id=self.delivery_id,
         )
 
-    def requested(self, request: PullRequest, ref: str, before: str, after: str) -> GitEvent:
+    def requested(
+        self, request: PullRequest, ref: str, before: str, after: str, forced: bool | None = None
+    ) -> GitEvent:
         """A pull or merge request: `ref` is where its host keeps the head, `after` the head itself."""
-        return self.moved(ref, before, after, kind=EventKind.PULL_REQUEST).model_copy(update={"pull_request": request})
+        moved = self.moved(ref, before, after, forced, EventKind.PULL_REQUEST)
+        return moved.model_copy(update={"pull_request": request})
 
     def request(self, number: int, action: PullRequestAction, source: str, branches: tuple[str, str]) -> PullRequest:
         """`source` is the repository its code comes from ("" when that is gone), `branches` from where to where."""

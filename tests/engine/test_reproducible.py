@@ -54,7 +54,7 @@ def built_from_nothing(harness: Harness, repository: Path, caches: Path) -> Dige
                 destination=images.tagged(Tag(f"twice-{caches.name}")),
                 build_args={"BASE": inputs.base.reference, "DEPENDENCIES": inputs.wheels.key},
                 labels=inputs.metadata().labels,
-                insecure=True,
+                login=Login(plain=True),
             )
             return build_and_settle(
                 builder, request, client, images, checkout.committed_at, deadline_s=300, on_line=lines.append

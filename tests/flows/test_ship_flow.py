@@ -148,6 +148,15 @@ def test_a_failing_gate_is_reported_with_the_others_and_nothing_is_released(worl
     assert world.workshop.releases.newest() == ()
 
 
+def test_a_drawing_that_fails_takes_no_release_with_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("slipway.verify.plot.plot_png", world.does("draw", None))
+    world.breaks["draw"] = [ValueError("no such font")] * 20
+    (shipped,) = shipping()
+    assert "draw" in world.steps
+    assert shipped.tags == ("main",)
+    assert world.workshop.releases.get("toy", digest("a")).facts["gates"]["smoke"] == "passed"
+
+
 def test_an_unknown_service_or_flavour_is_the_users_mistake(world: World) -> None:
     with pytest.raises(UserError, match="no service 'mego'"):
         shipping(service="mego")

@@ -144,7 +144,7 @@ def is_stored(run: UUID) -> bool:
 
 def test_what_the_automations_missed_ends_with_the_next_cleanup(monkeypatch: pytest.MonkeyPatch) -> None:
     silence = timedelta(seconds=3)
-    monkeypatch.setattr(runs, "SILENCE", silence)
+    monkeypatch.setattr(runs, "DEAD_AFTER", silence)
     dead, alive, stuck = (run_without_process(Running()) for _ in range(3))
     over = run_without_process(Running(), Completed())
     with get_client(sync_client=True) as client:

@@ -126,14 +126,16 @@ class _Kept(logging.Handler):
         monkeypatch.setattr(logger, "handlers", [self])
         monkeypatch.setattr(logger, "disabled", False)
         monkeypatch.setattr(logger.manager, "disable", 0)
-        logger.setLevel(logging.INFO)
 
     def emit(self, record: logging.LogRecord) -> None:
         self.text += str(record.__dict__)
 
 
 @pytest.mark.parametrize("wanted", [False, True])
-async def test_addresses_are_not_logged_unless_switched_on(wanted: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_addresses_are_not_logged_unless_switched_on(
+    wanted: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, logger="mgeo")
     kept = _Kept(logging.getLogger("mgeo"), monkeypatch)
     async with running(stub_settings(logging={"addresses": wanted})) as (client, _):
         await client.post("/similarity", json={"a": A, "b": B})
