@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import sys
@@ -21,6 +22,8 @@ from mgeo.model import Model, load_model
 from mgeo.problems import ConfigError, MgeoError
 from mgeo.settings import Settings, load_settings
 from mgeo.state import State
+
+_VALUES_BETWEEN_COLLECTIONS = 10_000
 
 
 def main() -> int:
@@ -84,8 +87,15 @@ async def become_ready(settings: Settings, state: State) -> None:
     matcher = start_matcher(settings, model)
     if model.degraded:
         say("degraded", level=logging.WARNING, reason=model.degraded)
+    spare_the_collector()
     state.becomes_ready(matcher)
     say("ready", model_version=model.version, engine=model.engine.name, device=model.engine.device)
+
+
+def spare_the_collector() -> None:
+    """The model stays until the end, and a large batch makes thousands of values that soon go by themselves."""
+    gc.freeze()
+    gc.set_threshold(_VALUES_BETWEEN_COLLECTIONS)
 
 
 def start_matcher(settings: Settings, model: Model) -> Matcher:

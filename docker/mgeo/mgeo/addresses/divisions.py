@@ -4,12 +4,15 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Literal, cast, get_args
+from typing import Final, Literal, NamedTuple, cast, get_args
 
 from mgeo.addresses.normalise import normalise
 
 Level = Literal["province", "city", "district"]
 MUNICIPALITIES: Final = frozenset({"11", "12", "31", "50"})
+_ITSELF: Final = {level: frozenset({level}) for level in get_args(Level)}
+_NOTHING: Final = frozenset[str]()
+_MUNICIPALITY: Final = frozenset({"province", "city"})
 _SEPARATORS: Final = frozenset(",，、;；。.·/-|:")
 _GENERIC: Final = frozenset({"东区", "西区", "城区", "郊区", "矿区"})
 _NOT_A_DIVISION: Final = re.compile(
@@ -30,8 +33,7 @@ class Division:
     shorts: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Located:
+class Located(NamedTuple):
     """What the head of a text names ("" where unknown or ambiguous), and where the rest begins."""
 
     province: str = ""
@@ -58,8 +60,8 @@ class Divisions:
     by_code: dict[str, Division] = field(default_factory=dict)
     readings: dict[str, tuple[_Reading, ...]] = field(default_factory=dict)
     """By name."""
-    names: dict[str, dict[Level, str]] = field(default_factory=dict)
-    """Code -> the names of the division itself and of all above it."""
+    names: dict[str, tuple[str, str, str]] = field(default_factory=dict)
+    """Code -> province, city and district; a municipality is its own city (北京市/北京市/海淀区)."""
     lengths: dict[str, tuple[int, ...]] = field(default_factory=dict)
     """First two characters -> the lengths of the names that begin so, longest first."""
 
@@ -78,7 +80,7 @@ class Divisions:
         return cls(
             by_code,
             {name: tuple(found) for name, found in readings.items()},
-            {code: {d.level: d.name for d in chain} for code, chain in chains.items()},
+            {code: _names(chain) for code, chain in chains.items()},
             {head: tuple(sorted(found, reverse=True)) for head, found in lengths.items()},
         )
 
@@ -90,35 +92,40 @@ class Divisions:
 
     def locate(self, text: str) -> Located:
         """Read province, city and district from the head of normalised *text*; known upper levels are filled in."""
-        end, known, stated = 0, tuple[Division, ...](), set[str]()
+        end, stated = 0, _NOTHING
+        known: tuple[Division, ...] = ()
         while (step := self._next(text, end, known)) is not None:
             known, end = step
-            stated.update(level for d in known for level in _stated(d))
-            if text[end : end + 1] in _SEPARATORS and end < len(text):
+            for division in known:
+                stated |= _stated(division)
+            if text[end : end + 1] in _SEPARATORS:
                 end += 1
         if not known:
             return Located(end=end)
-        chains = [self.names[one.code] for one in known]
-        return Located(
-            _agreed(chains, "province"), _city(known, chains), _agreed(chains, "district"), end, frozenset(stated)
-        )
+        if len(known) == 1:
+            return Located(*self.names[known[0].code], end, stated)
+        province, city, district = map(_agreed, zip(*[self.names[one.code] for one in known], strict=True))
+        return Located(province, city, district, end, stated)
 
     def _next(self, text: str, start: int, known: tuple[Division, ...]) -> tuple[tuple[Division, ...], int] | None:
         for length in self.lengths.get(text[start : start + 2], ()):
             stop = start + length
-            name, following = text[start:stop], text[stop : stop + 3]
-            if stop <= len(text) and (fits := self._fitting(name, known, following)):
+            name = text[start:stop]
+            readings = self.readings.get(name)
+            if readings and len(name) == length and (fits := _fitting(readings, known, name, text[stop : stop + 3])):
                 return fits, stop
         return None
 
-    def _fitting(self, name: str, known: tuple[Division, ...], following: str) -> tuple[Division, ...]:
-        readings = self.readings.get(name, ())
-        if not readings or (name[-1] == "市" and following[:1] == "场"):
-            return ()
-        if known:
-            codes = [one.code for one in known]
-            readings = tuple([r for r in readings if not r.below.isdisjoint(codes)])
-        return tuple([r.division for r in readings if _fits(r, bool(known), name, following)])
+
+def _fitting(
+    readings: tuple[_Reading, ...], known: tuple[Division, ...], name: str, following: str
+) -> tuple[Division, ...]:
+    if name[-1] == "市" and following[:1] == "场":
+        return ()
+    if known:
+        codes = [one.code for one in known]
+        readings = tuple([r for r in readings if not r.below.isdisjoint(codes)])
+    return tuple([r.division for r in readings if _fits(r, bool(known), name, following)])
 
 
 def _fits(reading: _Reading, inside: bool, name: str, following: str) -> bool:
@@ -152,21 +159,19 @@ def _row(path: Path, number: int, line: str) -> Division:
     return Division(code, name, cast(Level, level), parent, tuple(filter(None, shorts.split("|"))))
 
 
-def _agreed(chains: list[dict[Level, str]], level: Level) -> str:
-    """The name all readings share at *level*; "" when they differ."""
-    if len(chains) == 1:
-        return chains[0].get(level, "")
-    names = {chain.get(level, "") for chain in chains}
-    return names.pop() if len(names) == 1 else ""
+def _names(chain: tuple[Division, ...]) -> tuple[str, str, str]:
+    named = {d.level: d.name for d in chain}
+    province = named.get("province", "")
+    city = province if chain[0].code[:2] in MUNICIPALITIES else named.get("city", "")
+    return province, city, named.get("district", "")
 
 
-def _stated(division: Division) -> tuple[str, ...]:
-    own = division.level
-    return (own, "city") if own == "province" and division.code[:2] in MUNICIPALITIES else (own,)
+def _agreed(names: tuple[str, ...]) -> str:
+    """The name all readings share at one level; "" when they differ."""
+    return names[0] if len({*names}) == 1 else ""
 
 
-def _city(known: tuple[Division, ...], chains: list[dict[Level, str]]) -> str:
-    """A municipality is its own city: 北京市/北京市/海淀区."""
-    if known and all(d.code[:2] in MUNICIPALITIES for d in known):
-        return _agreed(chains, "province")
-    return _agreed(chains, "city")
+def _stated(division: Division) -> frozenset[str]:
+    if division.level == "province" and division.code[:2] in MUNICIPALITIES:
+        return _MUNICIPALITY
+    return _ITSELF[division.level]

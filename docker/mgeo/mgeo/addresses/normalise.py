@@ -31,6 +31,9 @@ _BUILDING: Final = re.compile(  # the word's first character comes first: the se
 )
 _FLOOR: Final = re.compile(r"(?:楼(?<=\d楼)|f(?<=\df)(?![a-z]))(?!\d*[号栋])")
 _COMPANY: Final = re.compile("股份有限责任公司|股份有限公司|有限责任公司|集团有限公司|有限公司|股份公司")
+_MAY_CHANGE: Final = re.compile(
+    "[零〇一二三四五六七八九十两壹贰叁#号幢座栋楼f办公]"
+)  # what `canonical` respells has one
 
 
 def normalise(text: str) -> str:
@@ -42,6 +45,8 @@ def normalise(text: str) -> str:
 
 def canonical(normalised: str) -> str:
     """The comparison form of *normalised* text: any numeral as digits, one word for each kind of building or floor."""
+    if _MAY_CHANGE.search(normalised) is None:
+        return normalised
     text = _NUMERAL.sub(_in_digits, normalised)
     text = _FLOOR.sub("层", _BUILDING.sub("栋", text))
     if "办" in text:

@@ -32,7 +32,7 @@ _GATE_IN_TEXT: Final = re.compile(r"(?<=.)((?:东南|西南|东北|西北|[东�
 _ASIDE: Final = re.compile(r"\(([^()]{0,60})\)?")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # one is made for every text, and freezing would triple what that costs
 class ParsedAddress:
     """Elements in normalised spelling; empty where the address does not say."""
 
@@ -57,7 +57,7 @@ class ParsedAddress:
     crossing: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Address(ParsedAddress):
     """The elements and what the scorer reads besides: *rest* is the text below the divisions, *pieces* all names."""
 

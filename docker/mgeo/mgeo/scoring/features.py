@@ -43,11 +43,11 @@ _TEXT: Final = (
 )
 
 
-def _covered(name: Grams, other: Prepared) -> float:
-    """Share of the weight of *name*'s grams that *other* contains anywhere."""
+def _covered(names: Sequence[Grams], other: Prepared) -> list[float]:
+    """For each of *names* the share of the weight of its grams that *other* contains anywhere."""
     singles, pairs = other.grams[0].weights, other.grams[1].weights
-    found = sum([w for g, w in name.weights.items() if g in (singles if len(g) == 1 else pairs)])
-    return found / name.total if name.total else 0.0
+    found = [sum([w for g, w in x.weights.items() if g in (singles if len(g) == 1 else pairs)]) for x in names]
+    return [weight / x.total if x.total else 0.0 for x, weight in zip(names, found, strict=True)]
 
 
 def _alike(x: Grams, y: Grams) -> float:
@@ -75,10 +75,9 @@ def _names(a: Prepared, b: Prepared) -> Values:
     yield max(likeness[-1], default=0.0) if likeness else -1.0
     yield max(likeness[0], default=0.0) if likeness else -1.0
     yield likeness[-1][-1] if likeness and likeness[-1] else -1.0
-    yield _covered(b.name_grams[-1], a) if b.name_grams else -1.0
-    yield max((_covered(x, a) for x in b.name_grams), default=-1.0)
-    yield _covered(a.name_grams[-1], b) if a.name_grams else -1.0
-    yield max((_covered(x, b) for x in a.name_grams), default=-1.0)
+    for covered in (_covered(b.name_grams, a), _covered(a.name_grams, b)):
+        yield covered[-1] if covered else -1.0
+        yield max(covered, default=-1.0)
     yield _gap(b.name, a)
     yield _gap(a.name, b)
     yield float(bool(b.name) and b.name in a.whole)

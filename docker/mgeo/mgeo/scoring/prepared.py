@@ -3,17 +3,19 @@
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from operator import add, mul
 from typing import Final, NamedTuple
 
 from mgeo.addresses import Address, Divisions, canonical, normalise, parse_normalised
 
+Rarity = Callable[[str, float], float]
 NGRAMS: Final = (1, 2, 3)
 _NOISE: Final = re.compile(
     r"(?:交叉路?口|交汇处?|交接处|路口|交口)?(?:往?[东西南北]{1,2}(?:侧|面|边|方向)?)?\d{1,5}米|交叉路?口|交汇处?|附近|旁边?|对面|隔壁|[,;。、·:\-_]"
 )
+_MAY_BE_NOISY: Final = re.compile(r"[米口汇近旁对隔,;。、·:\-_]")  # one of these is in every kind of noise
 _BRACKETED: Final = re.compile(r"\([^()]*\)?")
 _BARE: Final = re.compile(r"[甲乙丙丁]?[a-z]*\d*[a-z]?(?:[-之/、.至][a-z]?\d+[a-z]?)*")
 _NUMBERED: Final = ("number", "lane", "building", "unit", "floor", "room", "group", "zone")
@@ -31,11 +33,6 @@ class Weights:
     rarity: dict[str, float]
     unseen: float
 
-    def of(self, grams: Iterable[str]) -> dict[str, float]:
-        """Each of *grams* once, in order, with its rarity."""
-        get, unseen = self.rarity.get, self.unseen
-        return {gram: get(gram, unseen) for gram in grams}
-
 
 class Grams(NamedTuple):  # made six times per text, and cheaper to make than a dataclass
     """Weight per n-gram, the sum of the weights, and their length as a vector."""
@@ -45,8 +42,7 @@ class Grams(NamedTuple):  # made six times per text, and cheaper to make than a 
     norm: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
+class Prepared(NamedTuple):
     """All that a pair comparison needs to know of one side."""
 
     text: str
@@ -71,9 +67,12 @@ class Prepared:
 
 
 def prepare(text: str, divisions: Divisions, weights: Weights) -> Prepared:
+    rarity, unseen = weights.rarity.get, weights.unseen
     address = parse_normalised(normalise(text), divisions)
     whole = canonical(address.rest)
-    local = _NOISE.sub("", _BRACKETED.sub("", whole) if "(" in whole else whole)
+    local = _BRACKETED.sub("", whole) if "(" in whole else whole
+    if _MAY_BE_NOISY.search(local):
+        local = _NOISE.sub("", local)
     names = tuple([canonical(p) for p in address.pieces])
     name = names[-1] if names else ""
     kinds = _PLACE_WORD.findall(name)
@@ -82,13 +81,13 @@ def prepare(text: str, divisions: Divisions, weights: Weights) -> Prepared:
         address=address,
         local=local,
         whole=whole,
-        grams=tuple([_tfidf(grams, weights) for grams in _ngrams(whole)]),
+        grams=tuple([_tfidf(grams, rarity, unseen) for grams in _ngrams(whole)]),
         name=name,
         names=names,
-        name_grams=tuple([_name_grams(n, weights) for n in names]),
+        name_grams=tuple([_name_grams(n, rarity, unseen) for n in names]),
         roads=tuple([canonical(r) for r in (address.road, address.crossroad) if r]),
         numbers=frozenset(_DIGITS.findall(local)),
-        keys=dict(_keys(address)),
+        keys=_keys(address),
         kind=kinds[-1] if kinds else "",
     )
 
@@ -99,8 +98,8 @@ def _ngrams(text: str) -> tuple[list[str], ...]:
     return list(text), pairs, list(map(add, pairs, text[2:]))
 
 
-def _tfidf(grams: list[str], weights: Weights) -> Grams:
-    found = weights.of(grams)
+def _tfidf(grams: list[str], rarity: Rarity, unseen: float) -> Grams:
+    found = {gram: rarity(gram, unseen) for gram in grams}
     if len(found) < len(grams):
         for gram, count in Counter(grams).items():
             if count > 1:
@@ -109,17 +108,16 @@ def _tfidf(grams: list[str], weights: Weights) -> Grams:
     return Grams(found, sum(values), math.sqrt(sum(map(mul, values, values))))
 
 
-def _name_grams(name: str, weights: Weights) -> Grams:
-    found = weights.of([*name, *map(add, name, name[1:])])
+def _name_grams(name: str, rarity: Rarity, unseen: float) -> Grams:
+    found = {gram: rarity(gram, unseen) for gram in [*name, *map(add, name, name[1:])]}
     return Grams(found, sum(found.values()))
 
 
-def _keys(address: Address) -> Iterator[tuple[str, str]]:
-    for element in _NUMBERED:
-        if value := getattr(address, element):
-            yield element, bare(value)
+def _keys(address: Address) -> dict[str, str]:
+    keys = {element: bare(value) for element in _NUMBERED if (value := getattr(address, element))}
     if address.gate:
-        yield "gate", canonical(address.gate)
+        keys["gate"] = canonical(address.gate)
+    return keys
 
 
 def bare(value: str) -> str:
