@@ -50,13 +50,14 @@ class Installation:
         self._ensure_server()
         self._restore(say)
         say(f"Prefect UI at {settings.prefect_ui}")
+        self.forkserver.start(self._python("deployments.forkserver"), self.environment(), self._root)
         self._ensure_deployments(say)
         self.worker.start(self._python("prefect", "worker", "start", "--pool", _POOL), self.environment(), self._root)
         self._ensure_webhooks(say)
 
     def down(self, say: Callable[[str], None]) -> None:
         """Stop what listens and works, remove our containers and network. Data in the home folder stays."""
-        for daemon in (self.receiver, self.sender, self.worker, self.server):
+        for daemon in (self.receiver, self.sender, self.worker, self.forkserver, self.server):
             if daemon.stop():
                 say(f"stopped {daemon.name}")
         settings, engine = self.workshop.settings, self.workshop.engine
@@ -92,6 +93,11 @@ class Installation:
     def worker(self) -> Daemon:
         """The worker that runs flows as processes."""
         return Daemon("prefect-worker", self.workshop.settings.home)
+
+    @property
+    def forkserver(self) -> Daemon:
+        """What the worker's runs are forked from."""
+        return Daemon("forkserver", self.workshop.settings.home)
 
     @property
     def receiver(self) -> Daemon:
@@ -130,7 +136,7 @@ class Installation:
                     next_step="stop that program, or choose another port: SLIPWAY_PREFECT_PORT=4300 make ship",
                 )
             port = str(settings.prefect_port)
-            command = self._python("prefect", "server", "start", "--host", "127.0.0.1", "--port", port)
+            command = self._python("deployments.prefect_server", "--host", "127.0.0.1", "--port", port)
             self.server.start(command, self.environment(), self._root)
         give_up = time.monotonic() + _SERVER_DEADLINE_S
         while not _is_healthy(settings.prefect_api):
