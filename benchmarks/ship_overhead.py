@@ -5,7 +5,7 @@
 Starts an installation of its own on free ports, in a temporary folder, and removes it. Every pair of runs gets a
 revision of its own, so that neither side finds the other's layers. The best of all repeats counts: the machine's other
 work only ever adds. "flow" is the flow run's own time, "from the order" counts from the request to the run's end:
-between the two lie the worker's poll and the start of a Python process.
+between the two lie the worker's poll and the fork of the run.
 """
 
 from __future__ import annotations

@@ -65,10 +65,10 @@ def serves(harness: Harness) -> str:
 @pytest.mark.usefixtures("shipped")
 def test_up_again_changes_nothing(harness: Harness) -> None:
     installation, before = Installation(harness.workshop), containers(harness)
-    daemons = installation.server.pid, installation.worker.pid
+    daemons = installation.server.pid, installation.worker.pid, installation.forkserver.pid
     assert "registered" not in up(harness)
     assert containers(harness) == before
-    assert (installation.server.pid, installation.worker.pid) == daemons
+    assert (installation.server.pid, installation.worker.pid, installation.forkserver.pid) == daemons
 
 
 def test_down_leaves_nothing_and_up_brings_the_live_release_back(harness: Harness, shipped: GitRepository) -> None:
@@ -91,7 +91,7 @@ def test_up_mends_what_died(harness: Harness) -> None:
     """A power cut, as far as a test can cut the power: every container and daemon is killed at once."""
     installation, revision, before = Installation(harness.workshop), serves(harness), containers(harness)
     run(["docker", "kill", *before], deadline_s=60)
-    for daemon in (installation.worker, installation.server):
+    for daemon in (installation.worker, installation.forkserver, installation.server):
         assert daemon.pid
         psutil.Process(daemon.pid).kill()
     said = up(harness)
