@@ -45,11 +45,10 @@ def test_time_spent_unseen_counts() -> None:
             pace.admit(9, waited_s=0.5)
 
 
-def test_what_waited_too_long_is_not_begun() -> None:
-    pace, _ = at_speed(100, deadline_s=4)
-    pace.check(1.9)
-    with pytest.raises(Overloaded):
-        pace.check(2.1)
+def test_a_refusal_says_how_long_the_house_is_full() -> None:
+    pace, _ = at_speed(100)
+    with pace.inside_for(250):
+        assert pace.refusal().retry_after == 3
 
 
 def test_a_faster_house_takes_more() -> None:

@@ -32,7 +32,7 @@ class Answering:
 
     def __init__(self, state: State, metrics: Metrics, *, deadline_s: float, log_addresses: bool) -> None:
         self._pace = Pace(deadline_s)
-        self._turns = Turns()
+        self._turns = Turns(self._pace.patience_s)
         self._refused = 0
         self._told = 0.0
         self._deadline_s = deadline_s
@@ -45,8 +45,9 @@ class Answering:
         answered = self._metrics.requests.labels(name, "200")
 
         async def in_turn(matcher: Matcher, body: bytes, arrived: float) -> object:
-            await self._turns.take()
-            self._pace.check(time.perf_counter() - arrived)
+            in_time = await self._turns.take(time.perf_counter() - arrived)
+            if not in_time or time.perf_counter() - arrived > self._pace.patience_s:
+                raise self._pace.refusal()
             return await work(matcher, body)
 
         async def answer(request: Request) -> Response:

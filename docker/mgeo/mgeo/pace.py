@@ -15,11 +15,14 @@ _WINDOW_S = 0.5
 
 
 class Pace:
-    """Knows what is inside and how fast it has been leaving. For one thread."""
+    """Knows what is inside and how fast it has been leaving. For one thread.
+
+    *patience_s* is how long work may wait before it begins.
+    """
 
     def __init__(self, deadline_s: float, clock: Callable[[], float] = time.monotonic) -> None:
         self.inside = 0
-        self._deadline_s = deadline_s
+        self.patience_s = _MARGIN * deadline_s
         self._clock = clock
         self._speed = _FIRST_GUESS
         self._done = 0
@@ -31,13 +34,12 @@ class Pace:
 
         *waited_s* is how much of its time is already gone.
         """
-        if self.inside and (self.inside + size) / self._speed > _MARGIN * self._deadline_s - waited_s:
-            raise Overloaded(max(1, math.ceil(self.inside / self._speed)))
+        if self.inside and (self.inside + size) / self._speed > self.patience_s - waited_s:
+            raise self.refusal()
 
-    def check(self, waited_s: float) -> None:
-        """Raises Overloaded when the work is still to begin and too much of its time is gone."""
-        if waited_s > _MARGIN * self._deadline_s:
-            raise Overloaded(max(1, math.ceil(self.inside / self._speed)))
+    def refusal(self) -> Overloaded:
+        """With the seconds that what is inside will take."""
+        return Overloaded(max(1, math.ceil(self.inside / self._speed)))
 
     @contextmanager
     def inside_for(self, size: int) -> Iterator[None]:

@@ -6,16 +6,19 @@ import asyncio
 import gc
 import logging
 import os
+import socket
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from types import FrameType
+from typing import cast
 
 import uvicorn
 from fastapi import FastAPI
 
 from mgeo.api import Lifespan, create_app
 from mgeo.batcher import Batcher
+from mgeo.listener import Listener
 from mgeo.logs import say, set_up
 from mgeo.matcher import Matcher
 from mgeo.model import Model, load_model
@@ -45,16 +48,26 @@ def main() -> int:
         timeout_keep_alive=75,  # longer than routers keep idle connections: they close first, and no request is lost
         timeout_graceful_shutdown=settings.serving.drain_s,
     )
-    _Server(config, state).run()
+    Server(config, state).run([config.bind_socket()])
     return 0
 
 
-class _Server(uvicorn.Server):
-    """Tells /ready about the coming end before uvicorn closes its socket."""
+class Server(uvicorn.Server):
+    """Takes in connections as they come, and tells /ready about the coming end before uvicorn closes its socket."""
 
     def __init__(self, config: uvicorn.Config, state: State) -> None:
         super().__init__(config)
         self._state = state
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup([])
+        listeners = [Listener(each, self.config.backlog, self._protocol) for each in sockets or ()]
+        self.servers = cast(list[asyncio.Server], listeners)  # all that uvicorn does with them is to close them
+
+    def _protocol(self) -> asyncio.Protocol:
+        """As in uvicorn's own `startup`."""
+        kind = cast(Callable[..., asyncio.Protocol], self.config.http_protocol_class)
+        return kind(config=self.config, server_state=self.server_state, app_state=self.lifespan.state)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - a signal handler
         self._state.drains()
