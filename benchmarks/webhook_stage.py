@@ -49,7 +49,7 @@ class Stage:
     def start(self, name: str) -> None:
         module = [sys.executable, "-m", "deployments.webhook"]
         argv = {
-            "prefect": [sys.executable, "-m", "prefect", "server", "start", "--port", str(self.api_port)],
+            "prefect": [sys.executable, "-m", "deployments.prefect_server", "--port", str(self.api_port)],
             "receiver": [
                 *module,
                 "receive",

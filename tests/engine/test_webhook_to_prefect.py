@@ -36,7 +36,7 @@ class Prefect:
 
     def start(self, name: str) -> None:
         argv = {
-            "server": ["-m", "prefect", "server", "start", "--port", str(self.port)],
+            "server": ["-m", "deployments.prefect_server", "--port", str(self.port)],
             "sender": ["-m", "deployments.webhook", "send"],
         }[name]
         self.running[name] = subprocess.Popen(
