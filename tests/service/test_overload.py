@@ -8,9 +8,14 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
+from mgeo.answering import Answering, Door
 from mgeo.engines import Matrix, TokenIds
 from mgeo.engines.stub import StubEngine
+from mgeo.matcher import Matcher
+from mgeo.metrics import Metrics
 from mgeo.model import load_model
+from starlette.requests import Request
+from starlette.types import Message, Receive, Scope, Send
 
 from tests.service.helpers import running, stub_settings
 
@@ -57,3 +62,45 @@ async def test_a_deadline_that_passes_is_a_504_not_a_hang() -> None:
         answer = await client.post("/embed", json={"texts": [f"{'路' * 120}{i}" for i in range(50)]})
     assert answer.status_code == 504
     assert answer.json()["error"] == "deadline"
+
+
+async def test_what_is_too_large_for_the_time_left_is_refused_before_it_is_read() -> None:
+    settings = stub_settings(serving={"deadline_s": 2})
+    async with running(settings) as (_, state):
+        answering = Answering(state, Metrics(state), deadline_s=2, log_addresses=False)
+        end, reached = asyncio.Event(), []
+
+        async def work(_: Matcher, body: bytes) -> object:
+            await end.wait()
+            return len(body)
+
+        async def behind_the_door(scope: Scope, _: Receive, __: Send) -> None:
+            reached.append(scope["headers"])
+
+        embed = answering.endpoint("embed", work)
+        inside = asyncio.create_task(embed(_post(18_000)))  # of the 20 kB that a new service thinks it can do in time
+        await asyncio.sleep(0.01)
+        door, sent = Door(behind_the_door, answering, ("similarity",)), list[Message]()
+
+        async def send(message: Message) -> None:
+            sent.append(message)
+
+        for size in (100, 5_000):
+            request = _post(size)
+            await door(request.scope, request.receive, send)
+        end.set()
+        assert (await inside).status_code == 200
+    assert reached == [[(b"content-length", b"100")]]
+    assert sent[0]["status"] == 429
+
+
+def _post(size: int) -> Request:
+    messages = [{"type": "http.request", "body": b" " * size}]
+
+    async def receive() -> Message:
+        if not messages:
+            await asyncio.Event().wait()  # the client stays
+        return messages.pop()
+
+    headers = [(b"content-length", str(size).encode())]
+    return Request({"type": "http", "method": "POST", "path": "/similarity", "headers": headers}, receive)

@@ -77,13 +77,13 @@ class Answering:
             raise Refused(503, Refusal(error=state.phase, message=state.reason), {"Retry-After": "1"})
         return state.matcher
 
-    def turned_away(self, name: str) -> Response | None:
-        """The refusal, when there is too much work for anything more: known before a byte of the body is read."""
+    def turned_away(self, name: str, size: int) -> Response | None:
+        """The refusal, when there is too much work for *size* bytes more: known before a byte of the body is read."""
         matcher = self._state.matcher
         if matcher is None:
             return None
         try:
-            self._pace.admit(0, self._turns.lag_s)
+            self._pace.admit(size, self._turns.lag_s)
             matcher.batcher.admit(0)
         except Overloaded as error:
             self._metrics.requests.labels(name, "429").inc()
@@ -158,8 +158,14 @@ class Door:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         name = self._names.get(scope.get("path", "")) if scope.get("method") == "POST" else None
-        refusal = self._answering.turned_away(name) if name else None
+        refusal = self._answering.turned_away(name, _announced(scope)) if name else None
         await (refusal or self._app)(scope, receive, send)
+
+
+def _announced(scope: Scope) -> int:
+    """Bytes the body will have; 0 when the client does not say."""
+    length = next((value for key, value in scope["headers"] if key == b"content-length"), b"")
+    return int(length) if length.isdigit() and len(length) < 20 else 0
 
 
 def json_response(status: int, content: object, headers: dict[str, str] | None = None) -> Response:
