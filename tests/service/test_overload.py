@@ -94,6 +94,21 @@ async def test_what_is_too_large_for_the_time_left_is_refused_before_it_is_read(
     assert sent[0]["status"] == 429
 
 
+async def test_whose_turn_never_came_is_refused_and_not_timed_out() -> None:
+    settings = stub_settings(serving={"deadline_s": 0.05})
+    async with running(settings) as (_, state):
+
+        async def work(_: Matcher, __: bytes) -> object:
+            await asyncio.sleep(0)
+            time.sleep(0.01)  # those who begin at once hold the loop longer than the others' deadline
+            return None
+
+        answering = Answering(state, Metrics(state), deadline_s=0.05, log_addresses=False)
+        similarity = answering.endpoint("similarity", work)
+        answers = await asyncio.gather(*(similarity(_post(1)) for _ in range(100)))
+    assert Counter(answer.status_code for answer in answers) == {200: 16, 429: 84}
+
+
 def _post(size: int) -> Request:
     messages = [{"type": "http.request", "body": b" " * size}]
 

@@ -45,9 +45,7 @@ class Answering:
         answered = self._metrics.requests.labels(name, "200")
 
         async def in_turn(matcher: Matcher, body: bytes, arrived: float) -> object:
-            in_time = await self._turns.take(time.perf_counter() - arrived)
-            if not in_time or time.perf_counter() - arrived > self._pace.patience_s:
-                raise self._pace.refusal()
+            await self._take_turn(arrived)
             return await work(matcher, body)
 
         async def answer(request: Request) -> Response:
@@ -76,6 +74,17 @@ class Answering:
         if state.matcher is None:  # while draining, what still comes in is still answered
             raise Refused(503, Refusal(error=state.phase, message=state.reason), {"Retry-After": "1"})
         return state.matcher
+
+    async def _take_turn(self, arrived: float) -> None:
+        """Raises Overloaded when the turn comes too late, also when the deadline comes first: nothing was begun."""
+        try:
+            in_time = await self._turns.take(time.perf_counter() - arrived)
+        except asyncio.CancelledError:
+            in_time = False
+            if time.perf_counter() - arrived <= self._pace.patience_s:
+                raise
+        if not in_time or time.perf_counter() - arrived > self._pace.patience_s:
+            raise self._pace.refusal()
 
     def turned_away(self, name: str, size: int) -> Response | None:
         """The refusal, when there is too much work for *size* bytes more: known before a byte of the body is read."""
