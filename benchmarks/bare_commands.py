@@ -81,6 +81,7 @@ class Bare:
                 _do(
                     *service.model.command(python=sys.executable, output=str(model)), cwd=context, SOURCE_DATE_EPOCH="0"
                 )
+                _do("chmod", "--recursive", "a+rX", str(model))  # trainers write some files for their user alone
             for name in ("wheels", "tools", "model"):
                 shutil.copytree(self.folder / name, context / name, copy_function=os.link)
         with self._step("build and push"):

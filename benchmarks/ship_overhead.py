@@ -14,6 +14,7 @@ import argparse
 import asyncio
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -24,7 +25,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -35,6 +35,7 @@ from slipway.workshop import Workshop
 
 ROOT = Path(__file__).resolve().parents[1]
 TOY = ROOT / "tests" / "fixtures" / "toy"
+_GIT = ("git", "-c", "user.name=Bench", "-c", "user.email=bench@example.com")
 CODE = {"toy": "docker/toy/server.py", "mgeo": "docker/mgeo/mgeo/__init__.py"}
 
 
@@ -57,10 +58,7 @@ class Bench:
 
     def git(self, *words: str) -> str:
         """One git command in the repository."""
-        identity = ("-c", "user.name=Bench", "-c", "user.email=bench@example.com")
-        done = subprocess.run(
-            ["git", *identity, *words], cwd=self.repository, check=True, capture_output=True, text=True
-        )
+        done = subprocess.run([*_GIT, *words], cwd=self.repository, check=True, capture_output=True, text=True)
         return done.stdout.strip()
 
     def commit(self, name: str) -> None:
@@ -198,11 +196,14 @@ def _repository(service: str, path: Path) -> Path:
     if service == "toy":
         shutil.copytree(TOY, path)
         subprocess.run(["git", "init", "--quiet", str(path)], check=True)
-        bench: Any = ["git", "-c", "user.name=Bench", "-c", "user.email=bench@example.com"]
-        subprocess.run([*bench, "add", "--all"], cwd=path, check=True)
-        subprocess.run([*bench, "commit", "--quiet", "--message", "the toy"], cwd=path, check=True)
+        subprocess.run([*_GIT, "add", "--all"], cwd=path, check=True)
+        subprocess.run([*_GIT, "commit", "--quiet", "--message", "the toy"], cwd=path, check=True)
     else:
         subprocess.run(["git", "clone", "--quiet", str(ROOT), str(path)], check=True)
+        described = path / "docker" / service / "service.yaml"
+        # A machine that is slower for a moment must not end the measurement at the speed gate; the toy says the same.
+        described.write_text(re.sub(r"(allowed_regression:) \S+", r"\1 10", described.read_text()))
+        subprocess.run([*_GIT, "commit", "--quiet", "--all", "--message", "no speed gate"], cwd=path, check=True)
     return path
 
 

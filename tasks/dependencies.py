@@ -6,8 +6,8 @@ from prefect import task
 
 from slipway.dependencies.wheelhouse import Wheels
 from slipway.image.base import load_recipe
+from slipway.image.base_store import BaseStore
 from slipway.image.inputs import Base, recipe_folder
-from slipway.image.publish import publish_base
 from slipway.model import Model
 from slipway.plan import BuildPlan
 from tasks.outside import ROOT, listener, login, registry_credentials, workshop
@@ -21,7 +21,7 @@ def resolve_base(build: BuildPlan) -> Base:
     recipe = load_recipe(recipe_folder(build, ROOT) / "base.yaml")
     repository = work.repository(f"slipway/{recipe.name}")
     with work.registry(registry_credentials()) as client:
-        digest = publish_base(recipe, client, repository, login(), work.settings.cache, listener())
+        digest = BaseStore(client, repository, login(), work.settings.cache, listener()).provide(recipe)
     return Base(recipe.name, repository.at(digest), digest)
 
 

@@ -11,8 +11,8 @@ from slipway.dependencies.renewal import renew_lock
 from slipway.dependencies.wheelhouse import Wheels
 from slipway.engine import ContainerSpec
 from slipway.image.base import load_recipe
+from slipway.image.base_store import BaseStore
 from slipway.image.inputs import Base, Image, recipe_folder
-from slipway.image.publish import renew_base
 from slipway.ledger.releases import Release
 from slipway.packages import LISTING, moved_table, parse_listing, what_moved
 from slipway.plan import BuildPlan, plan_builds
@@ -60,7 +60,7 @@ def fresh_base(build: BuildPlan) -> Base:
     work, recipe = workshop(), load_recipe(recipe_folder(build, ROOT) / "base.yaml")
     repository = work.repository(f"slipway/{recipe.name}")
     with work.registry(registry_credentials()) as client:
-        digest = renew_base(recipe, client, repository, login(), work.settings.cache, listener())
+        digest = BaseStore(client, repository, login(), work.settings.cache, listener()).renew(recipe)
     return Base(recipe.name, repository.at(digest), digest)
 
 

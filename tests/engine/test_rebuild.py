@@ -16,7 +16,7 @@ from deployments.runs import Ended
 from slipway.dependencies.renewal import renew_lock
 from slipway.identity import Digest
 from slipway.image.base import Login, load_recipe
-from slipway.image.publish import publish_base
+from slipway.image.base_store import BaseStore
 from tests.engine.conftest import ROOT, GitRepository, Harness
 
 pytestmark = pytest.mark.engine
@@ -52,7 +52,8 @@ def python_base(harness: Harness) -> str:
     repository = work.repository("slipway/python")
     with work.registry() as client:
         recipe = load_recipe(ROOT / "docker" / "python" / "base.yaml")
-        return repository.at(publish_base(recipe, client, repository, Login(plain=True), work.settings.cache, print))
+        store = BaseStore(client, repository, Login(plain=True), work.settings.cache, print)
+        return repository.at(store.provide(recipe))
 
 
 def report_of(ended: Ended) -> Artifact:

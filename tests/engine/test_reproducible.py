@@ -14,10 +14,11 @@ import pytest
 from slipway.dependencies.wheelhouse import Wheelhouse
 from slipway.identity import Digest, Tag
 from slipway.image.base import Login, load_recipe
+from slipway.image.base_store import BaseStore
 from slipway.image.builder import BuildRequest, find_builder
 from slipway.image.context import stage
 from slipway.image.inputs import Base, Inputs, recipe_folder
-from slipway.image.publish import build_and_settle, publish_base
+from slipway.image.publish import build_and_settle
 from slipway.model import ModelStore
 from slipway.plan import plan_builds
 from slipway.service.loading import find_services
@@ -38,7 +39,7 @@ def built_from_nothing(harness: Harness, repository: Path, caches: Path) -> Dige
     base, images = work.repository(f"slipway/{recipe.name}"), work.repository(build.service.image)
     try:
         with work.registry() as client:
-            found = publish_base(recipe, client, base, Login(plain=True), work.settings.cache, lines.append)
+            found = BaseStore(client, base, Login(plain=True), work.settings.cache, lines.append).provide(recipe)
             inputs = Inputs(
                 plan=build,
                 base=Base(recipe.name, base.at(found), found),

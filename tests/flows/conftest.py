@@ -131,7 +131,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
         "tasks.host.needed_by_folder": lambda *_: {},
         "tasks.host.ensure_space": world.does("space", room),
         "tasks.host.kill_children": world.does("kill children", None),
-        "tasks.dependencies.publish_base": world.does("base", digest("b")),
+        "tasks.dependencies.BaseStore": lambda *_: SimpleNamespace(provide=world.does("base", digest("b"))),
         "tasks.image.stage": lambda *_: tmp_path,
         "tasks.image.build_and_settle": world.does("build", digest("a")),
         "tasks.verify.run_smoke": world.does("smoke", lambda: world.smoke),
