@@ -9,11 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from slipway.errors import LedgerError
 from slipway.ledger.database import metadata
@@ -66,6 +64,28 @@ standings = sa.Table(
 )
 
 
+def _insert(table: sa.Table, end: str) -> sa.TextClause:
+    """Every column but the row's own number, with its default. SQLite and PostgreSQL share the words of *end*.
+
+    SQLAlchemy's own `on_conflict` cannot be cached: it is compiled anew each time, which costs more than running it.
+    """
+    columns = [column for column in table.columns if column.name != "id"]
+    names, values = (", ".join(mark + column.name for column in columns) for mark in ("", ":"))
+    return sa.text(f"INSERT INTO {table.name} ({names}) VALUES ({values}) {end}").bindparams(
+        *(sa.bindparam(one.name, getattr(one.default, "arg", None), type_=one.type) for one in columns)
+    )
+
+
+# Built once: for SQLAlchemy, building a statement costs more than running it.
+_PUT_DELIVERY = _insert(deliveries, "ON CONFLICT DO NOTHING RETURNING id")
+_PUT_EVENT = _insert(outbox, "ON CONFLICT DO NOTHING RETURNING id")
+_STAND = _insert(standings, "ON CONFLICT (ref) DO UPDATE SET position = excluded.position")
+_HISTORY = sa.select(
+    sa.select(sa.func.count()).where(outbox.c.identity == sa.bindparam("identity_")).scalar_subquery(),
+    sa.select(standings.c.position).where(standings.c.ref == sa.bindparam("ref_")).scalar_subquery(),
+)
+
+
 @dataclass(frozen=True)
 class Recorded:
     """What the ledger made of a delivery: its row, its state and why."""
@@ -100,7 +120,7 @@ def record(connection: sa.Connection, verdict: Verdict, *, now: datetime) -> Rec
     }
     if verdict.state is DeliveryState.REJECTED:
         row |= {"delivery_id": None, "digest": None}  # a corrected redelivery must not look like a duplicate
-    key: int | None = connection.scalar(_statements(connection.dialect.name).put_delivery, row)
+    key: int | None = connection.scalar(_PUT_DELIVERY, row)
     if key is None:
         return _repeat(connection, verdict)
     if verdict.state is not DeliveryState.ACCEPTED:
@@ -132,9 +152,8 @@ def _same_delivery(verdict: Verdict) -> sa.ColumnElement[bool]:
 
 def _put_event(connection: sa.Connection, delivery: int, event: GitEvent, now: datetime) -> bool:
     """Whether this event is news; `event_id` keeps it single even when two receivers write at once."""
-    statements = _statements(connection.dialect.name)
     ref = _repository_key(event.host, event.repository) + event.ref
-    told, standing = connection.execute(statements.history, {"identity_": event.identity, "ref_": ref}).one()
+    told, standing = connection.execute(_HISTORY, {"identity_": event.identity, "ref_": ref}).one()
     occurrence = next_occurrence(event, told=told, standing=standing or "")
     if occurrence is None:
         return False
@@ -146,34 +165,10 @@ def _put_event(connection: sa.Connection, delivery: int, event: GitEvent, now: d
         "state": "pending",
         "due_at": now.timestamp(),
     }
-    if connection.scalar(statements.put_event, row) is None:
+    if connection.scalar(_PUT_EVENT, row) is None:
         return False
-    connection.execute(statements.stand, {"ref": ref, "position": event.position})
+    connection.execute(_STAND, {"ref": ref, "position": event.position})
     return True
-
-
-@dataclass(frozen=True)
-class _Statements:
-    """Built once: for SQLAlchemy, building a statement costs more than running it."""
-
-    put_delivery: sa.Executable
-    put_event: sa.Executable
-    history: sa.Executable
-    stand: sa.Executable
-
-
-@cache
-def _statements(dialect_name: str) -> _Statements:
-    dialect = postgresql if dialect_name == "postgresql" else sqlite
-    told = sa.select(sa.func.count()).where(outbox.c.identity == sa.bindparam("identity_"))
-    standing = sa.select(standings.c.position).where(standings.c.ref == sa.bindparam("ref_"))
-    stand = dialect.insert(standings)
-    return _Statements(
-        put_delivery=dialect.insert(deliveries).on_conflict_do_nothing().returning(deliveries.c.id),
-        put_event=dialect.insert(outbox).on_conflict_do_nothing().returning(outbox.c.id),
-        history=sa.select(told.scalar_subquery(), standing.scalar_subquery()),
-        stand=stand.on_conflict_do_update(index_elements=["ref"], set_={"position": stand.excluded.position}),
-    )
 
 
 def _repository_key(host: str, repository: str) -> str:
@@ -191,9 +186,8 @@ def known_refs(connection: sa.Connection, host: str, repository: str) -> dict[st
 
 def set_baseline(connection: sa.Connection, host: str, repository: str, refs: Mapping[str, str]) -> None:
     """Take a repository's refs as seen, without events: a first look must not build every branch there is."""
-    statement = _statements(connection.dialect.name).stand
     for ref, position in refs.items():
-        connection.execute(statement, {"ref": _repository_key(host, repository) + ref, "position": position})
+        connection.execute(_STAND, {"ref": _repository_key(host, repository) + ref, "position": position})
 
 
 def forget_old_rejections(connection: sa.Connection) -> None:
