@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Collection, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any
 
 from pydantic_core import to_json
@@ -24,6 +24,7 @@ from mgeo.turns import Turns
 from mgeo.wire import Refusal
 
 Work = Callable[[Matcher, bytes], Coroutine[Any, Any, object]]
+Endpoint = Callable[[Request], Awaitable[Response]]
 _GONE = 499  # what proxies log when the client closed the connection; nobody is left to read it
 
 
@@ -40,7 +41,7 @@ class Answering:
         self._metrics = metrics
         self._log_addresses = log_addresses
 
-    def endpoint(self, name: str, work: Work) -> Callable[[Request], Awaitable[Response]]:
+    def endpoint(self, name: str, work: Work) -> Endpoint:
         seconds = self._metrics.seconds.labels(name)
         answered = self._metrics.requests.labels(name, "200")
 
@@ -54,7 +55,7 @@ class Answering:
             try:
                 matcher = self._gate()
                 async with asyncio.timeout(self._deadline_s):
-                    body = await read_body(request.stream(), request.headers.get("content-length"))
+                    body = await read_body(request.stream(), _announced(request.scope))
                 self._pace.admit(len(body), unseen)
                 with self._pace.inside_for(len(body)):
                     response = json_response(200, await self._in_time(request, in_turn(matcher, body, began - unseen)))
@@ -158,17 +159,25 @@ class _Left:
 
 
 class Door:
-    """Turns requests away before anything is spent on them: an overload is when refusing has to be cheap."""
+    """Turns requests away before anything is spent on them: an overload is when refusing has to be cheap.
 
-    def __init__(self, app: ASGIApp, answering: Answering, names: Collection[str]) -> None:
+    Whom it lets in goes straight to the endpoint of that name: a router in between costs more than a small answer.
+    """
+
+    def __init__(self, app: ASGIApp, answering: Answering, endpoints: Mapping[str, Endpoint]) -> None:
         self._app = app
         self._answering = answering
-        self._names = {f"/{name}": name for name in names}
+        self._endpoints = {f"/{name}": (name, endpoint) for name, endpoint in endpoints.items()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        name = self._names.get(scope.get("path", "")) if scope.get("method") == "POST" else None
-        refusal = self._answering.turned_away(name, _announced(scope)) if name else None
-        await (refusal or self._app)(scope, receive, send)
+        found = self._endpoints.get(scope.get("path", "")) if scope.get("method") == "POST" else None
+        if found is None:
+            await self._app(scope, receive, send)
+            return
+        name, endpoint = found
+        refusal = self._answering.turned_away(name, _announced(scope))
+        response = refusal or await endpoint(Request(scope, receive, send))
+        await response(scope, receive, send)
 
 
 def _announced(scope: Scope) -> int:

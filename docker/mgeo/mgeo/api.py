@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from importlib.resources import files
-from typing import Any, cast
+from typing import Any
 
 from fastapi import FastAPI
 from fastapi.responses import HTMLResponse, Response
-from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
-from starlette.requests import Request
 
-from mgeo.answering import Answering, Door, json_response
+from mgeo.answering import Answering, Door, Endpoint, json_response
 from mgeo.judging import Judgement
 from mgeo.matcher import Matcher
 from mgeo.metrics import Metrics
@@ -64,8 +62,7 @@ def create_app(settings: Settings, state: State, lifespan: Lifespan | None = Non
     answering = Answering(
         state, metrics, deadline_s=settings.serving.deadline_s, log_addresses=settings.logging.addresses
     )
-    _add_questions(app, answering)
-    app.add_middleware(Door, answering=answering, names=("similarity", "embed", "parse"))
+    app.add_middleware(Door, answering=answering, endpoints=_add_questions(app, answering))
     _add_operations(app, settings, state, metrics)
     _add_pages(app)
     _document_bodies(app)
@@ -101,7 +98,8 @@ async def parse(matcher: Matcher, body: bytes) -> object:
     return {"results": await matcher.parse(understand(body, Texts).texts)}
 
 
-def _add_questions(app: FastAPI, answering: Answering) -> None:
+def _add_questions(app: FastAPI, answering: Answering) -> dict[str, Endpoint]:
+    """The endpoints by name. Their routes are there for the document and for other methods: see `Door`."""
     questions = (
         (
             "similarity",
@@ -113,25 +111,19 @@ def _add_questions(app: FastAPI, answering: Answering) -> None:
         ("embed", embed, Embeddings, "Sentence embeddings of addresses", (Texts,)),
         ("parse", parse, ParsedAddresses, "Split addresses into their elements", (Texts,)),
     )
-    for name, work, result, summary, bodies in questions:
-        app.router.add_api_route(
+    endpoints = {name: answering.endpoint(name, work) for name, work, *_ in questions}
+    for name, _, result, summary, bodies in questions:
+        app.add_api_route(
             f"/{name}",
-            answering.endpoint(name, work),
+            endpoints[name],
             methods=["POST"],
             summary=summary,
             responses={200: {"model": result}, **_REFUSALS},
             response_class=Response,
             openapi_extra={"requestBody": _body(bodies)},
             operation_id=name,
-            route_class_override=_Direct,
         )
-
-
-class _Direct(APIRoute):
-    """A route whose endpoint reads the request itself: there is nothing to solve or to validate on the way."""
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        return cast(Callable[[Request], Coroutine[Any, Any, Response]], self.endpoint)
+    return endpoints
 
 
 def _body(models: tuple[type[BaseModel], ...]) -> dict[str, Any]:

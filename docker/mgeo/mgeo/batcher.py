@@ -187,11 +187,12 @@ class Batcher:
         window = self._live_window()
         if not window:
             return []
-        waiting = sum(len(item.tokens) for item in window)
-        budget = fair_budget(waiting, self._idle, self._batch_tokens)
-        chosen = set(choose([len(item.tokens) for item in window], budget))
-        self._queue.extendleft(reversed([item for i, item in enumerate(window) if i not in chosen]))
+        lengths = [len(item.tokens) for item in window]
+        chosen = choose(lengths, fair_budget(sum(lengths), self._idle, self._batch_tokens))
         taken = [window[i] for i in chosen]
+        for i in sorted(chosen, reverse=True):
+            del window[i]
+        self._queue.extendleft(reversed(window))
         self.counts.queued_tokens -= sum(len(item.tokens) for item in taken)
         return taken
 

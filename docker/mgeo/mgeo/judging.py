@@ -41,7 +41,7 @@ def judge(scorer: PairScorer, rows: Rows, cosine: Cosines) -> list[Judgement]:
         scores = scorer.score_rows(rows)
     else:
         scores = scorer.score_prepared((), cosine)
-    sound = np.clip(np.nan_to_num(scores), 0, 1)
+    sound = np.fmin(np.fmax(scores, 0), 1)  # unlike `clip`, they turn what is not a number into 0
     return [Judgement(round(score, 4), scorer.verdict(score)) for score in sound.tolist()]
 
 

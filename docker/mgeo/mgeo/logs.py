@@ -9,6 +9,7 @@ import time
 from typing import Any
 
 logger = logging.getLogger("mgeo")
+_encode = json.JSONEncoder(ensure_ascii=False, default=str).encode
 
 
 class _JsonLines(logging.Formatter):
@@ -21,11 +22,12 @@ class _JsonLines(logging.Formatter):
         }
         if record.exc_info:
             line["error"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False, default=str)
+        return _encode(line)
 
 
 def set_up(level: str) -> None:
     """Everything goes to stderr; stdout belongs to the commands that print a result."""
+    logging._srcfile = None  # no line says where in the code it was written, and finding out costs half the line
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_JsonLines())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)

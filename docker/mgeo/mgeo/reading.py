@@ -24,10 +24,9 @@ class Refused(Exception):
         self.headers = dict(headers or {})
 
 
-async def read_body(stream: AsyncIterator[bytes], content_length: str | None) -> bytes:
-    """The whole body; raises Refused(413) as soon as it is known to be too large."""
-    if content_length and content_length.isascii() and content_length.isdigit() and len(content_length) < 20:
-        _check_size(int(content_length))
+async def read_body(stream: AsyncIterator[bytes], announced: int) -> bytes:
+    """The whole body, of which *announced* bytes were promised; Refused(413) as soon as it is known to be too large."""
+    _check_size(announced)
     parts: list[bytes] = []
     size = 0
     async for part in stream:
