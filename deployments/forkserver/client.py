@@ -34,7 +34,7 @@ def _ask(server: socket.socket) -> int:
     try:
         # Paths of sockets are short; the folder's may be long.
         os.chdir(Path(os.environ["SLIPWAY_HOME"]) / "run")
-        server.connect("forkserver.sock")
+        server.connect("forkserver.sock")  # `server.SOCKET`; importing it would take longer than all of this
         socket.send_fds(server, [order.encode()], [0, 1, 2])
         return int(server.recv(32) or 0)
     except (OSError, KeyError):

@@ -42,7 +42,9 @@ def _refusal(refused: APIError) -> Exception:
         )
     if refused.is_server_error() and "connection refused" in text:
         return EngineUnavailable(
-            "the engine could not reach the registry", tail=text, next_step="`slipway status` says whether it runs"
+            "the engine could not reach the registry",
+            tail=text,
+            next_step="`slipway doctor` says whether it runs, `slipway up` starts the local one",
         )
     return PermanentError(
         "the Docker Engine refused",

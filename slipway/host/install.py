@@ -1,6 +1,7 @@
 """Gets a Docker Engine and the building tools onto Debian and Ubuntu, and starts the engine, systemd or not.
 
-`python -m slipway.host.install PACKAGE...` does both, and installs what else is named."""
+`python -m slipway.host.install PACKAGE...` does both, and installs what else is named.
+"""
 
 from __future__ import annotations
 
