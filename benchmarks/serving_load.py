@@ -87,14 +87,18 @@ def _length(head: bytes) -> int:
     return int(head[start : head.index(b"\r\n", start)])
 
 
-def batch_gain(port: int, pairs: list[Pair]) -> float:
+def batch_gains(port: int, pairs: list[Pair]) -> list[float]:
     """Seconds for 100 single requests, one after the other on one connection, over seconds for one with 100 pairs."""
     gains = []
-    for start in range(15_000, 15_000 + 5 * 200, 200):
+    for start in range(15_000, 15_000 + 15 * 200, 200):
         singles = [request("/similarity", {"a": a, "b": b}) for a, b in pairs[start : start + 100]]
         batch = {"pairs": [{"a": a, "b": b} for a, b in pairs[start + 100 : start + 200]]}
         gains.append(seconds_for(port, singles) / seconds_for(port, [request("/similarity", batch)]))
-    return statistics.median(gains)
+    return gains
+
+
+def spread(ratios: list[float]) -> str:
+    return f"{statistics.median(ratios):.2f}x ({min(ratios):.2f}-{max(ratios):.2f})"
 
 
 def seconds_for(port: int, requests: list[bytes]) -> float:
@@ -103,7 +107,10 @@ def seconds_for(port: int, requests: list[bytes]) -> float:
         began = time.perf_counter()
         for request in requests:
             writer.write(request)
-            await reader.readexactly(_length(await reader.readuntil(b"\r\n\r\n")))
+            head = await reader.readuntil(b"\r\n\r\n")
+            await reader.readexactly(_length(head))
+            if not head.startswith(b"HTTP/1.1 200"):
+                raise SystemExit(f"refused: {head.splitlines()[0].decode()}")
         took = time.perf_counter() - began
         writer.close()
         return took

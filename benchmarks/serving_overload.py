@@ -12,24 +12,17 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
 import resource
-import socket
 import subprocess
 import sys
-import time
-import urllib.request
+import tempfile
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import psutil
-
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
-from benchmarks.serving_load import Measured, batch_gain, closed_loop, make_pairs, request  # noqa: E402
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from benchmarks.serving_load import Measured, batch_gains, closed_loop, make_pairs, request, spread
+from benchmarks.serving_process import mgeo, started
 
 _TIMES = 10
 _CONNECTIONS = 4000  # fewer would bound what waits to less than can be done in time: nothing would have to be refused
@@ -47,14 +40,16 @@ def main() -> int:
     resource.setrlimit(resource.RLIMIT_NOFILE, (2 * _CONNECTIONS, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
     pairs = make_pairs(20_000)
     requests = [request("/similarity", {"a": a, "b": b}) for a, b in pairs]
-    limits = f"{{deadline_s: {given.deadline}, cache_entries: 0}}"
-    with serving(given.model, given.engine, given.python, limits) as (port, process):
-        calm = Measured()
-        asyncio.run(closed_loop(port, requests, 64, given.seconds, calm))
-        rate = calm.rates[64][0]
-        print(f"pace: {rate:.0f} pairs/s; a batch of 100 against 100 single: {batch_gain(port, pairs):.2f}x")
-        came = _flood(port, _TIMES * rate, given.seconds)
-        memory = psutil.Process(process.pid).memory_info().rss / 1e6
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as config:
+        config.write(f"serving: {{deadline_s: {given.deadline}, cache_entries: 0}}\n")
+        config.flush()
+        with started(*mgeo(given.model, given.engine, given.python, Path(config.name))) as server:
+            calm = Measured()
+            asyncio.run(closed_loop(server.port, requests, 64, given.seconds, calm))
+            rate, gains = calm.rates[64][0], batch_gains(server.port, pairs)
+            print(f"pace: {rate:.0f} pairs/s; a batch of 100 against 100 single: {spread(gains)}")
+            came = _flood(server.port, _TIMES * rate, given.seconds)
+            memory = server.resident_mb()
     accepted, refused, late = (_p99(came[f"{kind}_s"]) for kind in ("accepted", "refused", "late"))
     offered = came["sent"] / given.seconds / rate
     print(f"offered {offered:.1f} times the pace, {came['unsent']} more were due with every connection busy;", end=" ")
@@ -80,45 +75,6 @@ def _flood(port: int, rate: float, seconds: float) -> dict[str, Any]:
 
 def _p99(seconds: list[float]) -> float:
     return sorted(seconds)[int(len(seconds) * 0.99)] if seconds else float("inf")
-
-
-@contextmanager
-def serving(model: Path, engine: str, python: str, limits: str) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
-    """(port, process) of a ready service; *limits* is the `serving:` section of its configuration."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-    config = Path(os.environ.get("TMPDIR", "/tmp")) / f"overload-{port}.yaml"
-    config.write_text(f"serving: {limits}\n")
-    environment = {
-        "PYTHONPATH": str(ROOT / "docker/mgeo"),
-        "MGEO_CONFIG": str(config),
-        "MGEO_MODEL": str(model.resolve()),
-        "MGEO_ENGINE": engine,
-        "MGEO_HOST": "127.0.0.1",
-        "MGEO_PORT": str(port),
-    }
-    command = [python, "-m", "mgeo.server"]
-    process = subprocess.Popen(command, env=os.environ | environment, stderr=subprocess.DEVNULL)
-    try:
-        began = time.monotonic()
-        while not _ready(port):
-            if process.poll() is not None or time.monotonic() - began > 120:
-                raise SystemExit("the server did not become ready")
-            time.sleep(0.05)
-        yield port, process
-    finally:
-        process.terminate()
-        process.wait(30)
-        config.unlink()
-
-
-def _ready(port: int) -> bool:
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/ready", timeout=2) as answer:
-            return bool(answer.status == 200)
-    except OSError:
-        return False
 
 
 if __name__ == "__main__":

@@ -18,11 +18,9 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
-
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks.serving_load import make_pairs, request
-from benchmarks.serving_overload import serving
+from benchmarks.serving_process import mgeo, started
 
 _CLIENTS = 16
 _STEPS = 10
@@ -39,14 +37,13 @@ def main() -> int:
     given = parser.parse_args()
     statuses: Counter[str] = Counter()
     requests = _mixed()
-    with serving(given.model, given.engine, given.python, "{}") as (port, process):
-        memory = psutil.Process(process.pid)
-        levels = [memory.memory_info().rss / 1e6]
+    with started(*mgeo(given.model, given.engine, given.python)) as server:
+        levels = [server.resident_mb()]
         print(f"ready: {levels[0]:.0f} MB", flush=True)
         for step in range(_STEPS):
             began, count = time.monotonic(), given.requests // _STEPS
-            asyncio.run(_send(port, itertools.islice(requests, count), statuses))
-            levels.append(memory.memory_info().rss / 1e6)
+            asyncio.run(_send(server.port, itertools.islice(requests, count), statuses))
+            levels.append(server.resident_mb())
             pace = count / (time.monotonic() - began)
             print(f"{(step + 1) * count} requests: {levels[-1]:.1f} MB, {pace:.0f}/s", flush=True)
     grown = levels[-1] - levels[1]

@@ -32,6 +32,7 @@ from benchmarks.bare_commands import Bare
 from slipway.host import names
 from slipway.settings import Settings
 from slipway.workshop import Workshop
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[1]
 TOY = ROOT / "tests" / "fixtures" / "toy"
@@ -169,8 +170,8 @@ def installed(service: str) -> Iterator[tuple[Bench, Path]]:
         home=folder / "home",
         cache=folder / "cache",
         instance=f"slipway-bench-{os.getpid()}",
-        registry_port=21000 + os.getpid() % 5000,
-        prefect_port=27000 + os.getpid() % 5000,
+        registry_port=free_port(),
+        prefect_port=free_port(),
         port_offset=33000 + os.getpid() % 5000,
         environments=str(TOY / "environments.yaml") if service == "toy" else "",
     )

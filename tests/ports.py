@@ -1,4 +1,4 @@
-"""Ports for programs that a test starts."""
+"""Ports for programs that a test or a benchmark starts."""
 
 import itertools
 import random

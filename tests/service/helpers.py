@@ -23,7 +23,7 @@ def stub_settings(**sections: Any) -> Settings:
 async def running(
     settings: Settings | None = None, model: Model | None = None
 ) -> AsyncIterator[tuple[httpx.AsyncClient, State]]:
-    """A ready service and a client for it; the batcher's threads end with the context."""
+    """A ready service and a client for it; threads and processes end with the context."""
     settings = settings or stub_settings()
     state = State()
     matcher = start_matcher(settings, model or load_model(settings))
@@ -31,4 +31,4 @@ async def running(
     transport = httpx.ASGITransport(create_app(settings, state), raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://mgeo") as client:
         yield client, state
-    matcher.batcher.stop()
+    await matcher.stop()

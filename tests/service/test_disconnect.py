@@ -78,7 +78,7 @@ async def test_work_of_a_client_that_left_is_never_done() -> None:
     await first
     while matcher.batcher.counts.queued_tokens:
         await asyncio.sleep(0.001)
-    matcher.batcher.stop()
+    await matcher.stop()
     assert engine.seen == 1
     assert matcher.batcher.counts.dropped == 3
     assert {m["status"] for m in sent if "status" in m} == {200, 499}

@@ -161,18 +161,19 @@ class _Left:
 class Door:
     """Turns requests away before anything is spent on them: an overload is when refusing has to be cheap.
 
-    Whom it lets in goes straight to the endpoint of that name: a router in between costs more than a small answer.
+    Whom it lets in goes straight to the endpoint of that name: middleware and a router cost more than a small answer.
+    Everything else goes to *api*.
     """
 
-    def __init__(self, app: ASGIApp, answering: Answering, endpoints: Mapping[str, Endpoint]) -> None:
-        self._app = app
+    def __init__(self, api: ASGIApp, answering: Answering, endpoints: Mapping[str, Endpoint]) -> None:
+        self.api = api
         self._answering = answering
         self._endpoints = {f"/{name}": (name, endpoint) for name, endpoint in endpoints.items()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         found = self._endpoints.get(scope.get("path", "")) if scope.get("method") == "POST" else None
         if found is None:
-            await self._app(scope, receive, send)
+            await self.api(scope, receive, send)
             return
         name, endpoint = found
         refusal = self._answering.turned_away(name, _announced(scope))

@@ -48,9 +48,9 @@ _REFUSALS: dict[int | str, dict[str, Any]] = {
 }
 
 
-def create_app(settings: Settings, state: State, lifespan: Lifespan | None = None) -> FastAPI:
-    """The app around *state*; whoever runs it makes the state become ready (see `mgeo.server`)."""
-    app = FastAPI(
+def create_app(settings: Settings, state: State, lifespan: Lifespan | None = None) -> Door:
+    """The service around *state*; whoever runs it makes the state become ready (see `mgeo.server`)."""
+    api = FastAPI(
         title="MGeo",
         version="1",
         summary="Compares, embeds and parses Chinese addresses",
@@ -62,11 +62,11 @@ def create_app(settings: Settings, state: State, lifespan: Lifespan | None = Non
     answering = Answering(
         state, metrics, deadline_s=settings.serving.deadline_s, log_addresses=settings.logging.addresses
     )
-    app.add_middleware(Door, answering=answering, endpoints=_add_questions(app, answering))
-    _add_operations(app, settings, state, metrics)
-    _add_pages(app)
-    _document_bodies(app)
-    return app
+    endpoints = _add_questions(api, answering)
+    _add_operations(api, settings, state, metrics)
+    _add_pages(api)
+    _document_bodies(api)
+    return Door(api, answering, endpoints)
 
 
 async def similarity(matcher: Matcher, body: bytes) -> object:

@@ -20,6 +20,10 @@ class LruCache(Generic[V]):
     def __len__(self) -> int:
         return len(self._values)
 
+    def __contains__(self, key: str) -> bool:
+        """Neither counts nor makes the value a recent one."""
+        return key in self._values
+
     def get(self, key: str) -> V | None:
         value = self._values.get(key)
         if value is None:

@@ -15,6 +15,7 @@ from mgeo.cache import LruCache
 from mgeo.judging import Judgement, Rows, cosines, explain, judge, measure
 from mgeo.model import Model
 from mgeo.scoring import Prepared
+from mgeo.worker import Worker
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -26,9 +27,10 @@ _PREPARED_ENTRIES = 2_000  # a prepared address takes some 20 kB, far more than 
 class Matcher:
     """Repeated addresses are prepared and encoded once, as long as the caches remember them."""
 
-    def __init__(self, model: Model, batcher: Batcher, *, cache_entries: int) -> None:
+    def __init__(self, model: Model, batcher: Batcher, worker: Worker | None = None, *, cache_entries: int) -> None:
         self.model = model
         self.batcher = batcher
+        self.worker = worker
         self.vectors: LruCache[Vector] = LruCache(cache_entries)
         self._sides: LruCache[Prepared] = LruCache(min(cache_entries, _PREPARED_ENTRIES))
 
@@ -59,6 +61,12 @@ class Matcher:
         divisions = self.model.scorer.divisions
         return await _in_turns(texts, lambda some: [elements(parse(text, divisions)) for text in some])
 
+    async def stop(self) -> None:
+        """No new work; what is queued is still done."""
+        self.batcher.stop()
+        if self.worker:
+            await self.worker.stop()
+
     async def _both(self, pairs: Sequence[tuple[str, str]]) -> tuple[list[Vector], Rows]:
         """Vectors and features. Many pairs: side by side, because the model leaves the interpreter free."""
         texts = [text for pair in pairs for text in pair]
@@ -67,6 +75,23 @@ class Matcher:
         return await self.embed(texts), self._measured(pairs)
 
     async def _rows(self, pairs: Sequence[tuple[str, str]]) -> Rows:
+        """The worker, when it is free, does half of the pairs that are new to the cache."""
+        new = [i for i, (a, b) in enumerate(pairs) if not (a in self._sides and b in self._sides)]
+        given = new[len(new) // 2 :]
+        theirs = self.worker.take([pairs[i] for i in given]) if self.worker and given else None
+        if theirs is None:
+            return await self._own_rows(pairs)
+        await asyncio.sleep(0)  # the worker begins when the event loop has sent it the pairs
+        kept = sorted({*range(len(pairs))} - {*given})
+        ours = await self._own_rows([pairs[i] for i in kept])
+        rest = await asyncio.shield(theirs)
+        if rest is None:
+            rest = await self._own_rows([pairs[i] for i in given])
+        rows = np.empty((len(pairs), ours.shape[1]), np.float32)
+        rows[kept], rows[given] = ours, rest
+        return rows
+
+    async def _own_rows(self, pairs: Sequence[tuple[str, str]]) -> Rows:
         return np.concatenate(await _in_turns(pairs, lambda some: [self._measured(some)], _AT_ONCE // 2))
 
     def _measured(self, pairs: Sequence[tuple[str, str]]) -> Rows:

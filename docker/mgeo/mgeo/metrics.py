@@ -75,6 +75,9 @@ def _matcher_metrics(matcher: Matcher) -> Iterator[Metric]:
     yield CounterMetricFamily("mgeo_cache_hits", "Embeddings found in the cache", value=cache.hits)
     yield CounterMetricFamily("mgeo_cache_misses", "Embeddings not in the cache", value=cache.misses)
     yield GaugeMetricFamily("mgeo_cache_entries", "Embeddings in the cache", value=len(cache))
+    if worker := matcher.worker:
+        yield GaugeMetricFamily("mgeo_worker_up", "1 when the second process can work", value=float(bool(worker.pid)))
+        yield CounterMetricFamily("mgeo_worker_pairs", "Pairs it worked out the features of", value=worker.pairs_done)
 
 
 def _just(metric: Metric) -> CollectorRegistry:

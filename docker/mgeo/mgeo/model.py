@@ -32,6 +32,7 @@ class Model:
     version: str
     degraded: str
     batch_tokens: int
+    folder: Path
 
     def encode(self, texts: Sequence[str]) -> Matrix:
         """[n, dimension] for programs without an event loop; the service batches across requests instead."""
@@ -76,6 +77,6 @@ def _load(settings: Settings) -> Model:
     )
     scorer = PairScorer.load(folder)
     batch_tokens = engine_settings.batch_tokens or _BATCH_TOKENS[engine.device]
-    model = Model(engine, scorer, version, degraded, batch_tokens)
+    model = Model(engine, scorer, version, degraded, batch_tokens, folder)
     model.compare([(a, b) for a in _WARM_UP for b in _WARM_UP])
     return model

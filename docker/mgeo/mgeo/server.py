@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import os
 import socket
@@ -18,6 +17,8 @@ from fastapi import FastAPI
 
 from mgeo.api import Lifespan, create_app
 from mgeo.batcher import Batcher
+from mgeo.collector import spare_the_collector
+from mgeo.cpus import usable_cpus
 from mgeo.listener import Listener
 from mgeo.logs import say, set_up
 from mgeo.matcher import Matcher
@@ -25,8 +26,7 @@ from mgeo.model import Model, load_model
 from mgeo.problems import ConfigError, MgeoError
 from mgeo.settings import Settings, load_settings
 from mgeo.state import State
-
-_VALUES_BETWEEN_COLLECTIONS = 10_000
+from mgeo.worker import Worker
 
 
 def main() -> int:
@@ -84,7 +84,7 @@ def _lifespan(settings: Settings, state: State) -> Lifespan:
         yield
         loading.cancel()
         if state.matcher:
-            state.matcher.batcher.stop()
+            await state.matcher.stop()
 
     return lifespan
 
@@ -105,12 +105,6 @@ async def become_ready(settings: Settings, state: State) -> None:
     say("ready", model_version=model.version, engine=model.engine.name, device=model.engine.device)
 
 
-def spare_the_collector() -> None:
-    """The model stays until the end, and a large batch makes thousands of values that soon go by themselves."""
-    gc.freeze()
-    gc.set_threshold(_VALUES_BETWEEN_COLLECTIONS)
-
-
 def start_matcher(settings: Settings, model: Model) -> Matcher:
     """Needs a running event loop."""
     batcher = Batcher(
@@ -120,7 +114,8 @@ def start_matcher(settings: Settings, model: Model) -> Matcher:
         deadline_s=settings.serving.deadline_s,
     )
     batcher.start()
-    return Matcher(model, batcher, cache_entries=settings.serving.cache_entries)
+    worker = Worker(model.folder) if model.scorer.forests and usable_cpus() > 1 else None
+    return Matcher(model, batcher, worker, cache_entries=settings.serving.cache_entries)
 
 
 if __name__ == "__main__":

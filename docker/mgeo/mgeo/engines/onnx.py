@@ -93,8 +93,9 @@ def _pooling(folder: Path) -> Pooling:
 
 
 def _mean(tokens: Matrix, mask: NDArray[np.int64]) -> Matrix:
-    weights = mask[:, :, None].astype(np.float32)
-    return np.asarray((tokens * weights).sum(axis=1) / np.maximum(weights.sum(axis=1), 1e-9), dtype=np.float32)
+    weights = mask.astype(np.float32)
+    weights /= np.maximum(weights.sum(axis=1, keepdims=True), 1e-9)
+    return np.asarray(np.matmul(weights[:, None, :], tokens)[:, 0])
 
 
 def _first(tokens: Matrix, mask: NDArray[np.int64]) -> Matrix:  # noqa: ARG001 - the signature of a pooling

@@ -1,0 +1,135 @@
+"""A second process for features: they are Python, and one interpreter keeps no more than one processor busy.
+
+Who cannot be helped, because the worker is busy, not there yet or has died, does the work himself.
+
+Both directions carry messages of four bytes that say the length, then so many bytes: there a JSON list of texts, two
+per pair; back the rows of features, float32.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import signal
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from pydantic_core import to_json
+
+from mgeo.collector import spare_the_collector
+from mgeo.judging import Rows, measure
+from mgeo.logs import say
+from mgeo.scoring import PairScorer
+
+_LENGTH = 4
+_PAUSE_S = 10.0  # between the end of one process and the start of the next
+
+
+class Worker:
+    """The process, started again whenever it ends. For one event loop.
+
+    *pairs_done* is how many pairs it has relieved the service of.
+    """
+
+    def __init__(self, folder: Path, pause_s: float = _PAUSE_S) -> None:
+        self.pairs_done = 0
+        self._folder = folder.resolve()
+        self._pause_s = pause_s
+        self._process: Process | None = None
+        self._free = False
+        self._running = asyncio.create_task(self._keep_running())
+        self._exchanges: set[asyncio.Task[Rows | None]] = set()
+
+    @property
+    def pid(self) -> int:
+        """0 as long as there is no process that could work."""
+        return self._process.pid if self._process else 0
+
+    def take(self, pairs: Sequence[tuple[str, str]]) -> asyncio.Task[Rows | None] | None:
+        """The work on *pairs*, begun; None when the worker cannot begin now. Its result is None when it died over it.
+
+        It ends also when nobody waits for it any more: the next answer must not be taken for its own.
+        """
+        if not (self._free and self._process and self._process.stdin):
+            return None
+        self._free = False
+        body = to_json([text for pair in pairs for text in pair])
+        self._process.stdin.write(len(body).to_bytes(_LENGTH) + body)
+        exchange = asyncio.create_task(self._rows(self._process, len(pairs)))
+        self._exchanges.add(exchange)
+        exchange.add_done_callback(self._exchanges.discard)
+        return exchange
+
+    async def stop(self) -> None:
+        self._running.cancel()
+        await asyncio.gather(self._running, return_exceptions=True)
+
+    async def _keep_running(self) -> None:
+        while True:
+            process = await self._start()
+            try:
+                if await self._answer(process) is not None:  # it says that it is there with an empty message
+                    self._process, self._free = process, True
+                status = await process.wait()
+            finally:
+                self._process, self._free = None, False
+                if process.returncode is None:
+                    process.kill()
+                    await process.wait()
+            say("worker ended", level=logging.WARNING, status=status, again_in_s=self._pause_s)
+            await asyncio.sleep(self._pause_s)
+
+    async def _start(self) -> Process:
+        command = (sys.executable, "-m", "mgeo.worker", str(self._folder))
+        ours = Path(__file__).parents[1]  # -m looks there first: the process must compute as this one does
+        return await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, cwd=ours)
+
+    async def _rows(self, process: Process, count: int) -> Rows | None:
+        answer = await self._answer(process)
+        if answer is None:
+            return None
+        if process is self._process:
+            self._free = True
+        self.pairs_done += count
+        return np.frombuffer(answer, np.float32).reshape(count, -1)
+
+    async def _answer(self, process: Process) -> bytes | None:
+        """None when the process has ended."""
+        assert process.stdout
+        try:
+            length = int.from_bytes(await process.stdout.readexactly(_LENGTH))
+            return await process.stdout.readexactly(length)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            return None
+
+
+def main() -> int:
+    """The process itself: works until its input ends, which is also what it sees of a service that died."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C reaches it, too, but is meant for the service
+    scorer = PairScorer.load(Path(sys.argv[1]))
+    spare_the_collector()
+    source, answers = sys.stdin.buffer, sys.stdout.buffer
+    _send(answers, b"")
+    for texts in _messages(source):
+        pairs = list(zip(texts[::2], texts[1::2], strict=True))
+        _send(answers, measure(scorer, pairs, scorer.prepare).tobytes())
+    return 0
+
+
+def _messages(source: BinaryIO) -> Iterator[list[str]]:
+    while head := source.read(_LENGTH):
+        yield json.loads(source.read(int.from_bytes(head)))
+
+
+def _send(answers: BinaryIO, body: bytes) -> None:
+    answers.write(len(body).to_bytes(_LENGTH) + body)
+    answers.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
