@@ -86,7 +86,9 @@ class Buildah:
         push = ("push", _tls(request), "--quiet", request.destination, f"docker://{request.destination}")
         with held(self.root / "build.lock", deadline_s=deadline_s):
             self._remove_working_containers()
+            self._unfinished.touch()
             _run_build([*self._base(), *buildah_arguments(request, _runtime())], request, deadline_s, on_line)
+            self._unfinished.unlink()
             _run_push([*self._base(), *push], request, deadline_s, on_line)
 
     def prune(self) -> None:
@@ -100,9 +102,15 @@ class Buildah:
             self._remove_working_containers()
 
     def _remove_working_containers(self) -> None:
-        """Those of a build that was killed: only one builds at a time."""
-        if self.root.exists():
+        """Those of a build that failed or was killed, if there was one: only one builds at a time."""
+        if self._unfinished.exists():
             run([*self._base(), "rm", "--all"], deadline_s=60, check=False)
+            self._unfinished.unlink()
+
+    @property
+    def _unfinished(self) -> Path:
+        """There while a build is under way, and after one that did not end well: to ask buildah takes longer."""
+        return self.root / "unfinished"
 
     def _base(self) -> list[str]:
         storage = ("--root", str(self.root / "storage"), "--runroot", str(self.root / "run"))

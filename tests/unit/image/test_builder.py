@@ -126,6 +126,21 @@ def test_buildah_builds_then_pushes(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     programs = Programs(monkeypatch)
     build(tmp_path)
     verbs = [line.split(f"{tmp_path}/run ")[1].split()[0] for line in programs.ran]
+    assert verbs == ["build", "push"]
+
+
+def test_buildah_first_removes_what_a_build_left_that_did_not_end_well(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    programs = Programs(monkeypatch)
+    programs.failing[" build --layers"] = "Error: killed"
+    with pytest.raises(BuildFailed):
+        build(tmp_path)
+    programs.failing.clear()
+    programs.ran.clear()
+    build(tmp_path)
+    Buildah(tmp_path, "1.28").clear()
+    verbs = [line.split(f"{tmp_path}/run ")[1].split()[0] for line in programs.ran]
     assert verbs == ["rm", "build", "push"]
 
 
