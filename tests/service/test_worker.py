@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -20,15 +23,15 @@ from mgeo.server import start_matcher
 from mgeo.worker import Worker
 
 from tests.service.helpers import running, stub_settings
-from tests.service.processes import server, until_ready
+from tests.service.processes import environment, server, until_ready
 
 _PAIRS = [(f"北京市朝阳区建国路{i}号", f"北京朝阳建外{i}号{i % 7}栋") for i in range(100)]
 _BODY = {"pairs": [{"a": a, "b": b} for a, b in _PAIRS]}
 
 
 @asynccontextmanager
-async def worker_for(folder: Path) -> AsyncIterator[Worker]:
-    worker = Worker(folder, pause_s=0.1)
+async def worker_for(folder: Path, patience_s: float = 60) -> AsyncIterator[Worker]:
+    worker = Worker(folder, patience_s=patience_s, pause_s=0.1)
     await until(lambda: worker.pid)
     yield worker
     await worker.stop()
@@ -82,6 +85,27 @@ async def test_one_that_dies_over_its_work_says_so_and_another_starts(default_mo
         assert await rows_of(begun) is None
         await until(lambda: worker.pid not in (0, dead))
         assert await rows_of(worker.take(_PAIRS)) is not None
+
+
+async def test_one_that_hangs_is_replaced(default_model: Path) -> None:
+    async with worker_for(default_model, patience_s=5) as worker:
+        hanging = worker.pid
+        os.kill(hanging, signal.SIGSTOP)
+        assert await rows_of(worker.take(_PAIRS)) is None
+        await until(lambda: worker.pid not in (0, hanging))
+        assert await rows_of(worker.take(_PAIRS)) is not None
+
+
+async def test_one_that_cannot_start_is_tried_again(
+    default_model: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("sys.executable", "/no/python")
+    worker = Worker(default_model, patience_s=60, pause_s=0.1)
+    await until(lambda: len([line for line in caplog.messages if line == "worker ended"]) > 1)
+    assert worker.take(_PAIRS) is None
+    monkeypatch.undo()
+    await until(lambda: worker.pid)
+    await worker.stop()
 
 
 async def test_a_batch_is_answered_in_full_when_its_worker_dies(default_model: Path) -> None:
@@ -146,3 +170,14 @@ def test_it_ends_with_a_service_that_is_killed(default_model: Path) -> None:
         gone, alive = psutil.wait_procs(children, timeout=20)
     assert len(gone) == 1
     assert not alive
+
+
+def test_what_it_stumbles_over_is_not_quoted(default_model: Path) -> None:
+    message = json.dumps(["北京市朝阳区建国路88号", 5]).encode()
+    argv = [sys.executable, "-m", "mgeo.worker", str(default_model)]
+    sent = len(message).to_bytes(4) + message
+    done = subprocess.run(argv, env=environment(), input=sent, capture_output=True, timeout=60)
+    assert done.returncode == 1
+    told = json.loads(done.stderr)
+    assert (told["event"], told["error"]) == ("worker failed", "TypeError")
+    assert "建国路" not in done.stderr.decode()

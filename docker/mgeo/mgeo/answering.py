@@ -13,7 +13,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from mgeo.logs import say
+from mgeo.logs import say, where
 from mgeo.matcher import Matcher
 from mgeo.metrics import Metrics
 from mgeo.pace import Pace
@@ -132,7 +132,7 @@ class Answering:
     def _refuse(self, error: Exception) -> Response:
         refused = _as_refused(error)
         if refused is None:
-            say("failed", level=logging.ERROR, error=type(error).__name__, where=_where(error))
+            say("failed", level=logging.ERROR, error=type(error).__name__, where=where(error))
             refused = Refused(500, Refusal(error="internal", message="the service made a mistake; it is in its log"))
         if refused.status == _GONE:
             self._metrics.gone.inc()
@@ -210,11 +210,3 @@ def _as_refused(error: Exception) -> Refused | None:
     if isinstance(error, ClientDisconnect):
         return Refused(_GONE, Refusal(error="gone", message="the client left"))
     return None
-
-
-def _where(error: Exception) -> str:
-    """File and line of the mistake. The message is left out: it may quote an address."""
-    trace = error.__traceback__
-    while trace and trace.tb_next:
-        trace = trace.tb_next
-    return f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else ""

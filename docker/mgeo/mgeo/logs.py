@@ -38,3 +38,11 @@ def set_up(level: str) -> None:
 def say(event: str, *, level: int = logging.INFO, **fields: Any) -> None:
     if logger.isEnabledFor(level):
         logger.log(level, event, extra={"fields": fields})
+
+
+def where(error: Exception) -> str:
+    """File and line of the mistake. The message is left out: it may quote an address."""
+    trace = error.__traceback__
+    while trace and trace.tb_next:
+        trace = trace.tb_next
+    return f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else ""

@@ -21,6 +21,7 @@ S = TypeVar("S")
 T = TypeVar("T")
 _AT_ONCE = 32  # texts handled before other requests get their turn; a thread would fight for the interpreter
 _ROWS_AT_ONCE = 128
+_WORTH_SENDING = 8  # pairs; fewer take no longer than the way to another process and back
 _PREPARED_ENTRIES = 2_000  # a prepared address takes some 20 kB, far more than its vector
 
 
@@ -78,7 +79,7 @@ class Matcher:
         """The worker, when it is free, does half of the pairs that are new to the cache."""
         new = [i for i, (a, b) in enumerate(pairs) if not (a in self._sides and b in self._sides)]
         given = new[len(new) // 2 :]
-        theirs = self.worker.take([pairs[i] for i in given]) if self.worker and given else None
+        theirs = self._begun([pairs[i] for i in given])
         if theirs is None:
             return await self._own_rows(pairs)
         await asyncio.sleep(0)  # the worker begins when the event loop has sent it the pairs
@@ -90,6 +91,10 @@ class Matcher:
         rows = np.empty((len(pairs), ours.shape[1]), np.float32)
         rows[kept], rows[given] = ours, rest
         return rows
+
+    def _begun(self, pairs: Sequence[tuple[str, str]]) -> asyncio.Task[Rows | None] | None:
+        """The worker's rows of *pairs*; None when it does not take them."""
+        return self.worker.take(pairs) if self.worker and len(pairs) >= _WORTH_SENDING else None
 
     async def _own_rows(self, pairs: Sequence[tuple[str, str]]) -> Rows:
         return np.concatenate(await _in_turns(pairs, lambda some: [self._measured(some)], _AT_ONCE // 2))

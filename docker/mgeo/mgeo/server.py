@@ -114,7 +114,8 @@ def start_matcher(settings: Settings, model: Model) -> Matcher:
         deadline_s=settings.serving.deadline_s,
     )
     batcher.start()
-    worker = Worker(model.folder) if model.scorer.forests and usable_cpus() > 1 else None
+    helps = model.scorer.forests and usable_cpus() > 1
+    worker = Worker(model.folder, patience_s=settings.serving.deadline_s / 2) if helps else None
     return Matcher(model, batcher, worker, cache_entries=settings.serving.cache_entries)
 
 

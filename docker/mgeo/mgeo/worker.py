@@ -1,6 +1,6 @@
 """A second process for features: they are Python, and one interpreter keeps no more than one processor busy.
 
-Who cannot be helped, because the worker is busy, not there yet or has died, does the work himself.
+While the worker is busy, not there yet or dead, the service does the work alone.
 
 Both directions carry messages of four bytes that say the length, then so many bytes: there a JSON list of texts, two
 per pair; back the rows of features, float32.
@@ -15,6 +15,7 @@ import signal
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -23,7 +24,7 @@ from pydantic_core import to_json
 
 from mgeo.collector import spare_the_collector
 from mgeo.judging import Rows, measure
-from mgeo.logs import say
+from mgeo.logs import say, set_up, where
 from mgeo.scoring import PairScorer
 
 _LENGTH = 4
@@ -33,12 +34,14 @@ _PAUSE_S = 10.0  # between the end of one process and the start of the next
 class Worker:
     """The process, started again whenever it ends. For one event loop.
 
-    *pairs_done* is how many pairs it has relieved the service of.
+    One that has not answered for *patience_s* is ended, too. *pairs_done* is how many pairs it has relieved the service
+    of.
     """
 
-    def __init__(self, folder: Path, pause_s: float = _PAUSE_S) -> None:
+    def __init__(self, folder: Path, *, patience_s: float, pause_s: float = _PAUSE_S) -> None:
         self.pairs_done = 0
         self._folder = folder.resolve()
+        self._patience_s = patience_s
         self._pause_s = pause_s
         self._process: Process | None = None
         self._free = False
@@ -71,26 +74,34 @@ class Worker:
 
     async def _keep_running(self) -> None:
         while True:
-            process = await self._start()
             try:
-                if await self._answer(process) is not None:  # it says that it is there with an empty message
-                    self._process, self._free = process, True
-                status = await process.wait()
-            finally:
-                self._process, self._free = None, False
-                if process.returncode is None:
-                    process.kill()
-                    await process.wait()
-            say("worker ended", level=logging.WARNING, status=status, again_in_s=self._pause_s)
+                reason = f"status {await self._run()}"
+            except OSError as error:  # no more processes or memory, most likely
+                reason = str(error)
+            say("worker ended", level=logging.WARNING, reason=reason, again_in_s=self._pause_s)
             await asyncio.sleep(self._pause_s)
 
-    async def _start(self) -> Process:
+    async def _run(self) -> int:
+        """One process, from start to end; its status. It says that it is there with an empty message."""
         command = (sys.executable, "-m", "mgeo.worker", str(self._folder))
         ours = Path(__file__).parents[1]  # -m looks there first: the process must compute as this one does
-        return await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, cwd=ours)
+        process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, cwd=ours)
+        try:
+            if await self._answer(process) is not None:
+                self._process, self._free = process, True
+            return await process.wait()
+        finally:
+            self._process, self._free = None, False
+            _kill(process)
+            await process.wait()
 
     async def _rows(self, process: Process, count: int) -> Rows | None:
-        answer = await self._answer(process)
+        try:
+            async with asyncio.timeout(self._patience_s):
+                answer = await self._answer(process)
+        except TimeoutError:
+            _kill(process)
+            return None
         if answer is None:
             return None
         if process is self._process:
@@ -108,17 +119,29 @@ class Worker:
             return None
 
 
+def _kill(process: Process) -> None:
+    with suppress(ProcessLookupError):  # it has ended by itself
+        process.kill()
+
+
 def main() -> int:
     """The process itself: works until its input ends, which is also what it sees of a service that died."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C reaches it, too, but is meant for the service
-    scorer = PairScorer.load(Path(sys.argv[1]))
+    set_up("warning")
+    try:
+        _work(PairScorer.load(Path(sys.argv[1])), sys.stdin.buffer, sys.stdout.buffer)
+    except Exception as error:  # Python's own report would quote what it stumbled over
+        say("worker failed", level=logging.ERROR, error=type(error).__name__, where=where(error))
+        return 1
+    return 0
+
+
+def _work(scorer: PairScorer, source: BinaryIO, answers: BinaryIO) -> None:
     spare_the_collector()
-    source, answers = sys.stdin.buffer, sys.stdout.buffer
     _send(answers, b"")
     for texts in _messages(source):
         pairs = list(zip(texts[::2], texts[1::2], strict=True))
         _send(answers, measure(scorer, pairs, scorer.prepare).tobytes())
-    return 0
 
 
 def _messages(source: BinaryIO) -> Iterator[list[str]]:
