@@ -95,9 +95,13 @@ async def test_the_refusal_does_not_repeat_the_address() -> None:
 @pytest.mark.parametrize("path", ["/similarity", "/embed", "/parse"])
 async def test_get_is_not_a_way_to_ask(path: str) -> None:
     async with running() as (client, _):
-        assert (await client.get(path)).status_code == 405
+        answer = await client.get(path)
+    assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
+    assert answer.json() == {"error": "method_not_allowed", "message": "Method Not Allowed; see /docs", "problems": []}
 
 
 async def test_an_unknown_path_is_404() -> None:
     async with running() as (client, _):
-        assert (await client.get("/nothing")).status_code == 404
+        answer = await client.get("/nothing")
+    assert answer.status_code == 404
+    assert answer.json() == {"error": "not_found", "message": "Not Found; see /docs", "problems": []}

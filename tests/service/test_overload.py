@@ -80,7 +80,7 @@ async def test_what_is_too_large_for_the_time_left_is_refused_before_it_is_read(
             return Response()
 
         embed = answering.endpoint("embed", work)
-        inside = asyncio.create_task(embed(_post(18_000)))  # of the 20 kB that a new service thinks it can do in time
+        inside = asyncio.create_task(embed(_post(98_000)))  # of the 100 kB that a new service thinks it can do in time
         await asyncio.sleep(0.01)
         door, sent = Door(Response("elsewhere", 404), answering, {"similarity": behind_the_door}), list[Message]()
 

@@ -74,3 +74,14 @@ def test_failures_leave_the_house_but_do_not_make_it_look_fast() -> None:
     assert pace.inside == 0
     with pace.inside_for(150), pytest.raises(Overloaded):
         pace.admit(20)
+
+
+def test_work_that_nobody_waited_for_does_not_make_the_house_look_slow() -> None:
+    pace, clock = at_speed(100)
+    for _ in range(10):
+        with pytest.raises(ValueError, match="left"), pace.inside_for(10_000):  # noqa: PT012 - it happens inside
+            clock.now += 1
+            pace.forget()
+            raise ValueError("left")
+    with pace.inside_for(90):
+        pace.admit(9)

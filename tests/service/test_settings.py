@@ -28,10 +28,11 @@ def test_every_problem_is_reported_at_once(tmp_path: Path) -> None:
     found = problems(
         tmp_path,
         "engine: {name: tensorrt, batch_tokens: -1}\nserving: {port: 99999, prot: 1}\n"
-        "model: {versions: {x: {source: ftp, location: ''}}}\n",
+        "model: {versions: {x: {source: ftp, location: ''}, y: {source: archive, location: 'https://a/m.zip'}}}\n",
     )
     text = "\n".join(found)
-    for field in ("engine.name", "engine.batch_tokens", "serving.port", "serving.prot", "x.source", "x.location"):
+    wrong = ("engine.name", "engine.batch_tokens", "serving.port", "serving.prot", "x.source", "x.location", "y.sha256")
+    for field in wrong:
         assert field in text
     assert "tensorrt" in text
 
@@ -52,7 +53,7 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
 def test_an_archive_must_be_pinned(tmp_path: Path) -> None:
     text = "model: {versions: {v1: {source: archive, location: 'https://example.com/m.tar.gz'}}}"
     (found,) = problems(tmp_path, text)
-    assert found == "model.versions.v1.sha256: an archive must name its sha256"
+    assert found == "model.versions.v1.sha256: an archive must name its sha256, got ''"
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -85,6 +86,19 @@ async def test_one_that_dies_over_its_work_says_so_and_another_starts(default_mo
         assert await rows_of(begun) is None
         await until(lambda: worker.pid not in (0, dead))
         assert await rows_of(worker.take(_PAIRS)) is not None
+
+
+async def test_one_that_read_another_model_is_not_used(
+    default_model: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(default_model, folder)
+    async with worker_for(folder) as worker:
+        (folder / "divisions.tsv").write_text("")
+        os.kill(worker.pid, signal.SIGKILL)
+        await until(lambda: caplog.messages.count("worker ended") > 1)
+        assert "folder has changed" in caplog.records[-1].fields["reason"]  # type: ignore[attr-defined]
+        assert worker.take(_PAIRS) is None
 
 
 async def test_one_that_hangs_is_replaced(default_model: Path) -> None:

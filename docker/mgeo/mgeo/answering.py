@@ -124,6 +124,7 @@ class Answering:
             if not left.cancelled_work:
                 raise
             task.uncancel()
+            self._pace.forget()
             raise ClientDisconnect from None
         finally:
             left.task = None

@@ -12,6 +12,8 @@ from fastapi import FastAPI
 from fastapi.responses import HTMLResponse, Response
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
 
 from mgeo.answering import Answering, Door, Endpoint, json_response
 from mgeo.judging import Judgement
@@ -66,7 +68,14 @@ def create_app(settings: Settings, state: State, lifespan: Lifespan | None = Non
     _add_operations(api, settings, state, metrics)
     _add_pages(api)
     _document_bodies(api)
+    api.add_exception_handler(HTTPException, _no_such_thing)
     return Door(api, answering, endpoints)
+
+
+async def _no_such_thing(request: Request, error: Exception) -> Response:  # noqa: ARG001 - a handler
+    assert isinstance(error, HTTPException)
+    refusal = Refusal(error=error.detail.lower().replace(" ", "_"), message=f"{error.detail}; see /docs")
+    return json_response(error.status_code, refusal, dict(error.headers or {}))
 
 
 async def similarity(matcher: Matcher, body: bytes) -> object:

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import Generic, TypeVar
 
 V = TypeVar("V")
 
 
 class LruCache(Generic[V]):
-    """The *capacity* most recently used values. For one thread; capacity 0 remembers nothing."""
+    """The most recently used values, together no heavier than *capacity*. For one thread; 0 remembers nothing.
 
-    def __init__(self, capacity: int) -> None:
+    *weigh* says how much a value counts, by its key.
+    """
+
+    def __init__(self, capacity: int, weigh: Callable[[str], int] = lambda _: 1) -> None:
         self._capacity = capacity
+        self._weigh = weigh
+        self._weight = 0
         self._values: OrderedDict[str, V] = OrderedDict()
         self.hits = 0
         self.misses = 0
@@ -34,9 +40,10 @@ class LruCache(Generic[V]):
         return value
 
     def put(self, key: str, value: V) -> None:
-        if not self._capacity:
-            return
+        if key not in self._values:
+            self._weight += self._weigh(key)
         self._values[key] = value
         self._values.move_to_end(key)
-        if len(self._values) > self._capacity:
-            self._values.popitem(last=False)
+        while self._weight > self._capacity:
+            oldest, _ = self._values.popitem(last=False)
+            self._weight -= self._weigh(oldest)

@@ -22,7 +22,7 @@ T = TypeVar("T")
 _AT_ONCE = 32  # texts handled before other requests get their turn; a thread would fight for the interpreter
 _ROWS_AT_ONCE = 128
 _WORTH_SENDING = 8  # pairs; fewer take no longer than the way to another process and back
-_PREPARED_ENTRIES = 2_000  # a prepared address takes some 20 kB, far more than its vector
+_PREPARED_CHARS = 40_000  # a prepared address takes 1 kB per character, far more than its vector
 
 
 class Matcher:
@@ -33,7 +33,7 @@ class Matcher:
         self.batcher = batcher
         self.worker = worker
         self.vectors: LruCache[Vector] = LruCache(cache_entries)
-        self._sides: LruCache[Prepared] = LruCache(min(cache_entries, _PREPARED_ENTRIES))
+        self._sides: LruCache[Prepared] = LruCache(_PREPARED_CHARS if cache_entries else 0, len)
 
     async def similarity(self, pairs: Sequence[tuple[str, str]], *, explained: bool) -> list[Judgement]:
         """One judgement per pair, in order."""

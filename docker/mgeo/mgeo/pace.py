@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from mgeo.problems import Overloaded
 
-_FIRST_GUESS = 20_000.0  # bytes per second, until measured
+_FIRST_GUESS = 100_000.0  # bytes per second, until measured; a slow model's queue knows better after its first batch
 _MARGIN = 0.5  # of the deadline: an estimate is not a promise, and refusing others takes time, too
 _WINDOW_S = 0.5
 
@@ -54,6 +54,10 @@ class Pace:
             self.inside -= size
             self._measure()
 
+    def forget(self) -> None:
+        """What was measured last took time without being finished, because nobody waited for it any more."""
+        self._done, self._busy_s, self._since = 0, 0.0, self._clock()
+
     def _tick(self) -> None:
         now = self._clock()
         if self.inside:
@@ -64,4 +68,4 @@ class Pace:
         if self._busy_s >= _WINDOW_S:
             self._speed += 0.5 * (self._done / self._busy_s - self._speed)
             self._speed = max(self._speed, 1.0)
-            self._done, self._busy_s = 0, 0.0
+            self.forget()

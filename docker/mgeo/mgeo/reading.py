@@ -39,8 +39,8 @@ async def read_body(stream: AsyncIterator[bytes], announced: int) -> bytes:
 def _check_size(size: int) -> None:
     if size > MAX_BODY_BYTES:
         message = (
-            f"the body is larger than {MAX_BODY_BYTES} bytes;"
-            f" send at most {MAX_PAIRS} pairs or {MAX_TEXTS} texts per request"
+            f"the body is larger than {MAX_BODY_BYTES} bytes; send fewer texts per request,"
+            f" and never more than {MAX_PAIRS} pairs or {MAX_TEXTS} texts"
         )
         problem = Problem(field="body", message=message, limit=MAX_BODY_BYTES)
         raise Refused(413, Refusal(error="too_large", message=message, problems=[problem]))

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
 from mgeo.problems import ConfigError
 
@@ -42,7 +43,14 @@ class Source(_Section):
     source: Literal["local", "modelscope", "huggingface", "archive"] = "local"
     location: str = Field(min_length=1)
     revision: str = ""
-    sha256: str = Field(default="", pattern=r"^([0-9a-f]{64})?$")
+    sha256: str = Field(default="", pattern=r"^([0-9a-f]{64})?$", validate_default=True)
+
+    @field_validator("sha256")
+    @classmethod
+    def _pinned(cls, sha256: str, others: ValidationInfo) -> str:
+        if others.data.get("source") == "archive" and not sha256:
+            raise PydanticCustomError("unpinned", "an archive must name its sha256")
+        return sha256
 
 
 class ModelSettings(_Section):
@@ -66,6 +74,13 @@ class EngineSettings(_Section):
     workers: Annotated[int, Field(ge=0, le=256)] = 0
     max_sequence_length: Annotated[int, Field(ge=8, le=8192)] = 128
     batch_tokens: Annotated[int, Field(ge=0, le=1_000_000)] = 0
+
+    @field_validator("batch_tokens")
+    @classmethod
+    def _holds_a_sequence(cls, batch_tokens: int, others: ValidationInfo) -> int:
+        if 0 < batch_tokens < (longest := others.data.get("max_sequence_length", 0)):
+            raise PydanticCustomError("too_few", "less than one sequence of {longest}", {"longest": longest})
+        return batch_tokens
 
 
 class ServingSettings(_Section):
@@ -120,13 +135,9 @@ def load_settings(path: Path | None, environment: Mapping[str, str]) -> Settings
     content = _read(source) if stated or source.exists() else {}
     origins = _overlay(content, environment)
     try:
-        settings = Settings.model_validate(content)
+        return Settings.model_validate(content)
     except ValidationError as error:
         raise ConfigError(str(source), [_sentence(e, origins) for e in error.errors()]) from error
-    problems = [*_unpinned(settings), *_contradictions(settings)]
-    if problems:
-        raise ConfigError(str(source), problems)
-    return settings
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -158,18 +169,3 @@ def _sentence(error: Any, origins: Mapping[tuple[str, ...], str]) -> str:
     where = tuple(str(part) for part in error["loc"])
     origin = f" (from {origins[where]})" if where in origins else ""
     return f"{'.'.join(where)}{origin}: {error['msg']}, got {error['input']!r:.80}"
-
-
-def _unpinned(settings: Settings) -> list[str]:
-    return [
-        f"model.versions.{name}.sha256: an archive must name its sha256"
-        for name, source in settings.model.versions.items()
-        if source.source == "archive" and not source.sha256
-    ]
-
-
-def _contradictions(settings: Settings) -> list[str]:
-    engine = settings.engine
-    if 0 < engine.batch_tokens < engine.max_sequence_length:
-        return [f"engine.batch_tokens: {engine.batch_tokens} is less than one sequence of {engine.max_sequence_length}"]
-    return []

@@ -3,7 +3,7 @@
 While the worker is busy, not there yet or dead, the service does the work alone.
 
 Both directions carry messages of four bytes that say the length, then so many bytes: there a JSON list of texts, two
-per pair; back the rows of features, float32.
+per pair; back the rows of features, float32. The first message back says which model the worker has read.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO
 
@@ -41,6 +42,7 @@ class Worker:
     def __init__(self, folder: Path, *, patience_s: float, pause_s: float = _PAUSE_S) -> None:
         self.pairs_done = 0
         self._folder = folder.resolve()
+        self._model = _identity(self._folder)
         self._patience_s = patience_s
         self._pause_s = pause_s
         self._process: Process | None = None
@@ -75,21 +77,24 @@ class Worker:
     async def _keep_running(self) -> None:
         while True:
             try:
-                reason = f"status {await self._run()}"
+                reason = await self._run()
             except OSError as error:  # no more processes or memory, most likely
                 reason = str(error)
             say("worker ended", level=logging.WARNING, reason=reason, again_in_s=self._pause_s)
             await asyncio.sleep(self._pause_s)
 
-    async def _run(self) -> int:
-        """One process, from start to end; its status. It says that it is there with an empty message."""
+    async def _run(self) -> str:
+        """One process, from start to end; why it ended."""
         command = (sys.executable, "-m", "mgeo.worker", str(self._folder))
         ours = Path(__file__).parents[1]  # -m looks there first: the process must compute as this one does
         process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, cwd=ours)
         try:
-            if await self._answer(process) is not None:
+            model = await self._answer(process)
+            if model is not None and model != self._model:
+                return "the model's folder has changed since the service read it"
+            if model is not None:
                 self._process, self._free = process, True
-            return await process.wait()
+            return f"status {await process.wait()}"
         finally:
             self._process, self._free = None, False
             _kill(process)
@@ -129,19 +134,26 @@ def main() -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C reaches it, too, but is meant for the service
     set_up("warning")
     try:
-        _work(PairScorer.load(Path(sys.argv[1])), sys.stdin.buffer, sys.stdout.buffer)
+        _work(Path(sys.argv[1]), sys.stdin.buffer, sys.stdout.buffer)
     except Exception as error:  # Python's own report would quote what it stumbled over
         say("worker failed", level=logging.ERROR, error=type(error).__name__, where=where(error))
         return 1
     return 0
 
 
-def _work(scorer: PairScorer, source: BinaryIO, answers: BinaryIO) -> None:
+def _work(folder: Path, source: BinaryIO, answers: BinaryIO) -> None:
+    scorer = PairScorer.load(folder)
     spare_the_collector()
-    _send(answers, b"")
+    _send(answers, _identity(folder))
     for texts in _messages(source):
         pairs = list(zip(texts[::2], texts[1::2], strict=True))
         _send(answers, measure(scorer, pairs, scorer.prepare).tobytes())
+
+
+def _identity(folder: Path) -> bytes:
+    """Of the files that features come from; b"" for one that is not there."""
+    files = [folder / name for name in ("scoring.json", "divisions.tsv")]
+    return b"".join(sha256(file.read_bytes()).digest() if file.is_file() else b"" for file in files)
 
 
 def _messages(source: BinaryIO) -> Iterator[list[str]]:
