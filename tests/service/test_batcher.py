@@ -65,6 +65,20 @@ async def test_texts_of_many_callers_share_batches() -> None:
     assert [len(batch) for batch in engine.batches] == [1, 16, 1]
 
 
+async def test_a_few_texts_do_not_wait_for_many_that_came_before() -> None:
+    engine = GatedEngine()
+    many, few = [[1] * 8] * 100, [[2] * 8] * 2  # eight fit a batch
+    async with batching(engine) as batcher:
+        asking = [asyncio.create_task(batcher.encode([[0] * 4]))]
+        await asyncio.to_thread(engine.entered.wait, 10)
+        asking += [asyncio.create_task(batcher.encode(texts)) for texts in (many, few)]
+        await asyncio.sleep(0.05)
+        engine.gate.set()
+        answers = await asyncio.gather(*asking)
+    assert [len(answer) for answer in answers] == [1, 100, 2]
+    assert [2] * 8 not in [text for batch in engine.batches[3:] for text in batch]
+
+
 async def test_a_full_queue_refuses_before_queueing_and_says_when_to_come_back() -> None:
     engine = GatedEngine()
     async with batching(engine, queue_tokens=50) as batcher:

@@ -7,8 +7,9 @@ import math
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice, zip_longest
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,7 @@ from mgeo.problems import DeadlineExceeded, Overloaded, Stopping
 
 Vector = NDArray[np.float32]
 _WINDOW = 256  # how far a batch may look ahead for texts of like length
+_MANY = 32  # texts of one caller; who has more waiting lets others go first after every batch
 _FIRST_GUESS = 5_000.0  # tokens per second, until measured
 _INSTANT_S = 0.0005  # work this short is done on the spot: handing it to a thread and back takes as long
 
@@ -29,6 +31,8 @@ class _Ticket:
 
     future: asyncio.Future[list[Vector]]
     deadline: float
+    waiting: dict[int, TokenIds]
+    """By position, what no worker has taken yet."""
     vectors: list[Vector]
     missing: int
 
@@ -71,7 +75,7 @@ class Batcher:
         self._queue_tokens = queue_tokens
         self._deadline_s = deadline_s
         self._clock = clock
-        self._queue: deque[_Item] = deque()
+        self._queue: deque[_Ticket] = deque()
         self._condition = threading.Condition()
         self._idle = 0
         self._stopping = False
@@ -115,11 +119,12 @@ class Batcher:
         if instant := self._instant_tokens(tokens):
             return await self._encode_here(batch, instant)
         future: asyncio.Future[list[Vector]] = asyncio.get_running_loop().create_future()
-        ticket = _Ticket(future, self._clock() + self._deadline_s, [_NOTHING] * len(batch), len(batch))
+        deadline, vectors = self._clock() + self._deadline_s, [_NOTHING] * len(batch)
+        ticket = _Ticket(future, deadline, dict(enumerate(batch)), vectors, len(batch))
         with self._condition:
             if self._stopping:
                 raise Stopping("the service is stopping")
-            self._queue.extend(_Item(ticket, position, ids) for position, ids in enumerate(batch))
+            self._queue.append(ticket)
             self.counts.queued_tokens += tokens
             self._condition.notify(len(batch))
         late = asyncio.get_running_loop().call_later(self._deadline_s, self._expire, future)
@@ -184,30 +189,32 @@ class Batcher:
                     return []
 
     def _take(self) -> list[_Item]:
-        window = self._live_window()
+        self._drop_abandoned()
+        window = list(islice(_one_of_each(self._queue), _WINDOW))
         if not window:
             return []
-        lengths = [len(item.tokens) for item in window]
+        lengths = [len(ticket.waiting[position]) for ticket, position in window]
         chosen = choose(lengths, fair_budget(sum(lengths), self._idle, self._batch_tokens))
-        taken = [window[i] for i in chosen]
-        for i in sorted(chosen, reverse=True):
-            del window[i]
-        self._queue.extendleft(reversed(window))
+        taken = [
+            _Item(ticket, position, ticket.waiting.pop(position)) for ticket, position in (window[i] for i in chosen)
+        ]
+        if len(self._queue[0].waiting) > _MANY:
+            self._queue.rotate(-1)
+        self._queue = deque(ticket for ticket in self._queue if ticket.waiting)
         self.counts.queued_tokens -= sum(len(item.tokens) for item in taken)
         return taken
 
-    def _live_window(self) -> list[_Item]:
-        """Takes up to a window of items off the queue, leaving out those nobody waits for any more."""
-        window: list[_Item] = []
+    def _drop_abandoned(self) -> None:
+        """Takes those off the queue whom nobody waits for any more."""
         now = self._clock()
-        while self._queue and len(window) < _WINDOW:
-            item = self._queue.popleft()
-            if item.ticket.future.done() or item.ticket.deadline < now:
-                self.counts.queued_tokens -= len(item.tokens)
-                self.counts.dropped += 1
+        waited_for: deque[_Ticket] = deque()
+        for ticket in self._queue:
+            if ticket.future.done() or ticket.deadline < now:
+                self.counts.queued_tokens -= sum(map(len, ticket.waiting.values()))
+                self.counts.dropped += len(ticket.waiting)
             else:
-                window.append(item)
-        return window
+                waited_for.append(ticket)
+        self._queue = waited_for
 
     def _measure(self, lengths: Sequence[int], seconds: float) -> None:
         speed = sum(lengths) / max(seconds, 1e-6) * len(self._threads)
@@ -221,6 +228,12 @@ class Batcher:
 
 
 _NOTHING: Vector = np.zeros(0, dtype=np.float32)
+
+
+def _one_of_each(tickets: Sequence[_Ticket]) -> Iterator[tuple[_Ticket, int]]:
+    """The first waiting text of every caller, then the second ones, and so on."""
+    for row in zip_longest(*[ticket.waiting for ticket in tickets]):
+        yield from ((ticket, position) for ticket, position in zip(tickets, row, strict=True) if position is not None)
 
 
 def _deliver(batch: Sequence[_Item], result: Matrix | Exception) -> None:
