@@ -119,6 +119,11 @@ def _from_json(divisions: Divisions, data: dict[str, Any]) -> PairScorer:
 
 
 def _shared(rarity: dict[str, float]) -> dict[str, float]:
-    """The same, with equal numbers as one object: they are few, and what is looked up all the time stays in cache."""
+    """The same, with equal numbers as one object: they are few, and what is looked up all the time stays in cache.
+
+    Changed in place: a second table would cost its size again while a model is read.
+    """
     one: dict[float, float] = {}
-    return {gram: one.setdefault(weight, weight) for gram, weight in rarity.items()}
+    for gram, weight in rarity.items():
+        rarity[gram] = one.setdefault(weight, weight)
+    return rarity
