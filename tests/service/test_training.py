@@ -24,9 +24,12 @@ from training.evaluate import calibration_error, measure
 from training.forest import _plain, best_thresholds, steady_thresholds
 from training.labelled import LabelledFileError, read_labelled
 from training.onnx_export import embed_with
-from training.pairs import Size, generate
+from training.pairs import Size, _nearest, generate
 from training.perturb import chinese_numeral, full_width, numerals, traditional
+from training.render import written
+from training.spots import wanted_spot
 from training.train import Budget, Options, train
+from training.world import make_world
 
 TINY = Budget(Size(20, 500, 250), Size(20, 500, 400), Size(20, 500, 150), 25, 32)
 ROWS = official_divisions()
@@ -59,6 +62,31 @@ def test_generated_pairs_have_all_grades_and_decisive_changes() -> None:
     changed = {name for p in pairs if p.decisive for name in p.perturbations}
     assert {"district changed", "building changed", "gate changed", "name changed", "nothing changed"} <= changed
     assert all(p.label < 2 for p in pairs if p.perturbations == ("gate changed",))
+
+
+def test_a_search_looks_first_in_the_city_that_a_query_names() -> None:
+    texts = ["人民路8号金桂花园", "人民路8号金桂小区", *(f"解放街{number}号" for number in range(40))]
+    in_the_city = np.array([0.5, *[1.0] * 41], np.float32)
+    found = list(_nearest(["人民路8号金桂花园"] * 2, texts, [None, in_the_city], 1))
+    assert found == [[0], [1]]
+
+
+def test_a_world_holds_several_districts_of_each_of_its_cities() -> None:
+    areas = make_world(ROWS, Random(3), 40, 10).areas
+    counts = Counter(area.city for area in areas)
+    assert len(areas) == 40
+    assert min(counts.values()) >= 4
+
+
+def test_those_who_name_every_level_mostly_ask_for_what_an_index_has() -> None:
+    divisions, random = Divisions.of(ROWS), Random(4)
+    listed = Counter[tuple[int, bool]]()
+    for place in make_world(ROWS, random, 40, 3000).complexes:
+        text, _ = written(wanted_spot(place, random), random)
+        listed[len(divisions.locate(normalise(text)).stated), place.listed] += 1
+    known = {levels: listed[levels, True] / (listed[levels, True] + listed[levels, False]) for levels in (0, 3)}
+    assert known[0] < 0.5
+    assert known[3] > 0.7
 
 
 def test_decisive_pairs_hold_the_hard_ones_of_the_field() -> None:

@@ -1,6 +1,6 @@
 """Labelled pairs: for each written address, the candidates that look most like it in the place index."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from random import Random
@@ -8,6 +8,7 @@ from typing import Final
 
 import numpy as np
 from mgeo.addresses import Division, canonical, normalise
+from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, hstack
 from sklearn.preprocessing import normalize
 
@@ -19,6 +20,10 @@ from training.spots import Spot, grade, listed_spots, same_part, wanted_spot
 from training.world import Complex, World, make_world
 
 _COMMON: Final = 0.1
+_ELSEWHERE: Final = 0.6
+"""What likeness counts for outside the city that a query names: a place search looks there first."""
+
+Weighing = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +46,9 @@ def generate(divisions: list[Division], seed: int, size: Size) -> list[Pair]:
     listed = [*_listed(world, random), *_same_parts(wanted, world, random)]
     index = [(spot, indexed(spot, random)) for spot in listed]
     texts = [written(spot, random) for spot in wanted]
-    nearest = _nearest([t for t, _ in texts], [t for _, t in index], size.candidates)
+    reach = _reach(listed)
+    bounds = [reach.get(_named_city(spot, text)) for spot, (text, _) in zip(wanted, texts, strict=True)]
+    nearest = _nearest([t for t, _ in texts], [t for _, t in index], bounds, size.candidates)
     pairs: list[Pair] = []
     for group, (spot, (text, changes), columns) in enumerate(zip(wanted, texts, nearest, strict=True)):
         for column in columns:
@@ -67,21 +74,39 @@ def _same_parts(wanted: list[Spot], world: World, random: Random) -> Iterator[Sp
     for spot in wanted:
         if not spot.building:
             continue
-        if spot.place.listed and random.random() < 0.6:
+        if spot.place.listed and random.random() < 0.9:
             yield same_part(spot, spot.place, random)
         near = alike.get(random.choice(spot.place.stem), [])
-        for place in random.sample(near, min(3, len(near))):
+        for place in random.sample(near, min(6, len(near))):
             yield same_part(spot, place, random)
 
 
-def _nearest(queries: list[str], texts: list[str], count: int) -> Iterator[list[int]]:
-    """Per query the *count* most alike *texts* by tf-idf of character 2- and 3-grams, as a place search finds them."""
+def _named_city(spot: Spot, text: str) -> str:
+    """The city that *text* names, by itself or by its district; "" if none."""
+    area = spot.place.area
+    return area.city if area.short_city in text or area.district in text else ""
+
+
+def _reach(listed: list[Spot]) -> dict[str, Weighing]:
+    """Per city what likeness to each of *listed* counts for those who name it."""
+    homes = np.array([spot.place.area.city for spot in listed])
+    return {str(city): np.where(homes == city, 1, _ELSEWHERE).astype(np.float32) for city in np.unique(homes)}
+
+
+def _nearest(
+    queries: list[str], texts: list[str], bounds: Sequence[Weighing | None], count: int
+) -> Iterator[list[int]]:
+    """Per query the *count* most alike *texts* by tf-idf of character 2- and 3-grams, as a place search finds them.
+
+    *bounds* says per query what likeness to each of *texts* counts for; None where all counts in full.
+    """
     vectors = _tf_idf([canonical(normalise(text)) for text in (*texts, *queries)], len(texts))
     index, asked = vectors[: len(texts)].T.tocsr(), vectors[len(texts) :]
     for start in range(0, len(queries), 512):
         likeness = asked[start : start + 512] @ index
-        for begin, end in pairwise(likeness.indptr):
+        for bound, (begin, end) in zip(bounds[start : start + 512], pairwise(likeness.indptr), strict=True):
             columns, values = likeness.indices[begin:end], likeness.data[begin:end]
+            values = values if bound is None else values * bound[columns]
             if len(values) > count:
                 near = values >= np.partition(values, -count)[-count]
                 columns, values = columns[near], values[near]

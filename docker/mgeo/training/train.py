@@ -37,7 +37,7 @@ class Budget:
 
 
 BUDGETS: Final = {
-    "small": Budget(Size(400, 14000, 6000), Size(400, 14000, 8000, decisive=0.24), Size(400, 20000, 2400), 450, 64),
+    "small": Budget(Size(400, 14000, 6000), Size(400, 14000, 10000, decisive=0.24), Size(400, 20000, 2400), 450, 64),
     "full": Budget(Size(200, 40000, 40000), Size(120, 20000, 20000, decisive=0.2), Size(60, 9000, 3000), 6000, 128),
 }
 

@@ -4,6 +4,7 @@ Labels come from this world's truth (is it the same place?), never from how alik
 """
 
 from dataclasses import dataclass
+from itertools import cycle, islice
 from random import Random
 from typing import Final, Literal
 
@@ -15,6 +16,8 @@ Kind = Literal["estate", "office", "park", "institution", "village", "street"]
 _KINDS: Final[tuple[Kind, ...]] = ("estate",) * 9 + ("office",) * 3 + ("park",) * 4 + ("institution",) * 2 + (
     "village",
 ) * 4 + ("street",) * 5  # fmt: skip
+
+_AREAS_PER_CITY: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +85,22 @@ def _of_one_name(
 
 
 def _districts(divisions: list[Division], random: Random, count: int) -> list[Division]:
+    """A few of each of some cities, so that a search within one of them finds look-alikes there."""
+    inside: dict[str, list[Division]] = {}
+    for division in divisions:
+        if division.level == "district":
+            inside.setdefault(division.parent, []).append(division)
+    everywhere = [d for own in inside.values() for d in own]
+    cities: dict[str, list[Division]] = {}
+    while len(cities) < min(max(2, count // _AREAS_PER_CITY), len(inside)):
+        city = _drawn(everywhere, random).parent
+        cities[city] = inside[city]
+    return [_drawn(own, random) for own in islice(cycle(cities.values()), count)]
+
+
+def _drawn(districts: list[Division], random: Random) -> Division:
     """Cities hold most addresses: urban districts are drawn three times as often as counties."""
-    districts = [d for d in divisions if d.level == "district"]
-    weights = [3.0 if d.name.endswith("区") else 1.0 for d in districts]
-    return random.choices(districts, weights, k=count)
+    return random.choices(districts, [3.0 if d.name.endswith("区") else 1.0 for d in districts])[0]
 
 
 def _area(division: Division, by_code: dict[str, Division], random: Random) -> Area:
@@ -98,7 +113,7 @@ def _area(division: Division, by_code: dict[str, Division], random: Random) -> A
         upper.shorts[0] if upper.shorts else upper.name,
         division.shorts[0] if division.shorts else division.name,
         tuple(stem(random) + random.choice(words.TOWN_FORMS) for _ in range(4)),
-        tuple(road_name(random) for _ in range(9)),
+        tuple(road_name(random) for _ in range(16)),
     )
 
 
@@ -161,7 +176,7 @@ def _placed(number: int, kind: Kind, area: Area, base: str, name: str, random: R
         random.choice(words.DEVELOPERS) + name if random.random() < 0.12 and kind == "estate" else _alias(name, random),
         zones,
         tenants,
-        random.random() < 0.62,
+        random.random() < 0.58,
     )
 
 

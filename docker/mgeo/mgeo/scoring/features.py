@@ -137,12 +137,17 @@ _ROADS: Final = (
 
 def _elements(a: Prepared, b: Prepared) -> Values:
     """+1 agrees, -1 conflicts, 0 neither side says it, -0.3 only b says it, 0.3 only a."""
+    agreed = (a.name == b.name != "") + (a.address.road == b.address.road != "")
     for element in _COMPARED:
         x, y = a.keys.get(element), b.keys.get(element)
         if x is None or y is None:
             yield 0.0 if x is y else (-0.3 if x is None else 0.3)
+        elif x == y:
+            agreed += 1
+            yield 1.0
         else:
-            yield 1.0 if x == y else -1.0
+            yield -1.0
+    yield float(agreed)
     doors = {a.keys.get("number"), a.keys.get("building"), a.keys.get("room")} - {None}
     yield float(b.keys.get("building", b.keys.get("number")) in doors)
     yield len(a.numbers & b.numbers) / (len(b.numbers) or 1)
@@ -153,6 +158,7 @@ def _elements(a: Prepared, b: Prepared) -> Values:
 
 _ELEMENTS: Final = (
     *((f"{element}_relation", 0) for element in _COMPARED),
+    ("elements_agreed", 1),
     ("door_agrees", 1),
     ("numbers_b_in_a", 1),
     ("numbers_a_in_b", 1),
@@ -174,6 +180,8 @@ def _places(a: Prepared, b: Prepared) -> Values:
             yield 0.5 if (x or y)[:2] in (b.whole if x else a.whole) else (0.1 if x else -0.1)
         else:
             yield 0.0
+    yield float(len(a.address.stated))
+    yield float(len(b.address.stated))
     yield float(bool(b.address.district))
     yield float(bool(b.address.aside))
     yield float("附近" in b.whole)
@@ -201,6 +209,8 @@ _PLACES: Final = (
     ("district_relation", 1),
     ("town_relation", 1),
     ("village_relation", 1),
+    ("stated_a", 0),
+    ("stated_b", 0),
     ("district_b", 0),
     ("aside_b", 0),
     ("nearby_b", 0),
