@@ -32,6 +32,26 @@ def test_divisions_are_read_in_full_and_in_short(text: str, province: str, city:
     assert (address.province, address.city, address.district) == (province, city, district)
 
 
+def test_every_province_is_read_by_its_short_name() -> None:
+    lower = {division.parent: division.name for division in DIVISIONS.by_code.values()}
+    provinces = [division for division in DIVISIONS.by_code.values() if division.level == "province"]
+    assert len(provinces) == 34
+    for province in provinces:
+        assert DIVISIONS.locate(normalise(province.shorts[0] + lower.get(province.code, ""))).province == province.name
+
+
+@pytest.mark.parametrize(
+    ("text", "district"),
+    [
+        ("内蒙古呼伦贝尔鄂温克", "鄂温克族自治旗"),
+        ("呼伦贝尔市鄂伦春", "鄂伦春自治旗"),
+        ("甘肃省临夏东乡", "东乡族自治县"),
+    ],
+)
+def test_divisions_named_after_their_nation_have_a_short_name(text: str, district: str) -> None:
+    assert parse(text, DIVISIONS).district == district
+
+
 def test_ambiguous_district_leaves_upper_levels_open() -> None:
     address = parse("朝阳区建国路88号", DIVISIONS)
     assert (address.province, address.city, address.district) == ("", "", "朝阳区")
@@ -69,6 +89,45 @@ def test_lane_and_crossing_are_read() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("人民路12号之1", "12号之1"),
+        ("人民路十二号之一", "12号之1"),
+        ("人民路12号附2号", "12号附2号"),
+        ("人民路附2号", "附2号"),
+        ("人民路7号-1号楼", "7号"),
+        ("人民路7号附二单元", "7号"),
+        ("312国道100公里处", "100公里"),
+        ("京沪高速K100+200", "100+200公里"),
+        ("人民路往东2公里", ""),
+        ("人民路K11购物中心", ""),
+    ],
+)
+def test_all_of_a_number_is_read(text: str, number: str) -> None:
+    assert parse(text, DIVISIONS).number == number
+
+
+@pytest.mark.parametrize(
+    ("text", "number", "building", "unit", "room"),
+    [
+        ("翠湖花园3-2-501", "", "3栋", "2单元", "501室"),
+        ("翠湖花园(北区)B3-2-501室", "", "b3栋", "2单元", "501室"),
+        ("阳光100国际公寓12-501", "", "12栋", "", "501室"),
+        ("人民路12-3-501", "12号", "", "3单元", "501室"),
+        ("翠湖花园6号楼3-501", "", "6号楼", "3单元", "501室"),
+        ("翠湖花园3单元1201", "", "", "3单元", "1201室"),
+        ("翠湖花园12号楼1201(东门)", "", "12号楼", "", "1201室"),
+        ("翠湖花园5号楼503-504室", "", "5号楼", "", "503-504室"),
+        ("人民路95-102", "", "", "", ""),
+        ("电话010-8888", "", "", "", ""),
+    ],
+)
+def test_flats_in_bare_numbers_are_read(text: str, number: str, building: str, unit: str, room: str) -> None:
+    address = parse(text, DIVISIONS)
+    assert (address.number, address.building, address.unit, address.room) == (number, building, unit, room)
+
+
+@pytest.mark.parametrize(
     ("text", "digits"),
     [("八十八", "88"), ("十", "10"), ("一二〇", "120"), ("二十", "20"), ("三百零五", "305"), ("两", "2")],
 )
@@ -78,6 +137,7 @@ def test_chinese_numerals_become_digits(text: str, digits: str) -> None:
 
 def test_width_script_case_and_numerals_are_one_spelling() -> None:
     assert normalise("東風路８８號Ａ座") == normalise("东风路八十八号a座")
+    assert normalise("大興區沙彌巷撫順橫線") == "大兴区沙弥巷抚顺横线"
 
 
 def test_words_for_one_building_are_one_in_canonical_form() -> None:

@@ -12,7 +12,8 @@ from mgeo.addresses.divisions import MUNICIPALITIES, Level
 
 _KNOWN: Final[dict[str, Any]] = yaml.safe_load(Path(__file__).with_name("divisions.yaml").read_text(encoding="utf-8"))
 _NATIONS: Final = "|".join(_KNOWN["nations"].split())
-_TAIL: Final = re.compile(rf"(?:(?:{_NATIONS})*自治[区州县旗]|特别行政区|[省市区县盟旗]|地区|林区|新区)$")
+_TAIL: Final = re.compile(rf"(?<=..)(?:(?:{_NATIONS}|族)*自治[区州县旗]|特别行政区|[省市区县盟旗]|地区|林区|新区)$")
+"""What a short name goes without. Two characters stay, though they be a nation's: 内蒙古, 鄂温克."""
 _NOT_A_PLACE: Final = frozenset({"市辖区", "县", "省直辖县级行政区划", "自治区直辖县级行政区划"})
 
 
@@ -62,4 +63,4 @@ def _parent(code: str, names: dict[str, str]) -> str:
 
 def _shorts(name: str, former: tuple[str, ...]) -> tuple[str, ...]:
     short = _TAIL.sub("", name)
-    return tuple(dict.fromkeys(([short] if len(short) > 1 and short != name else []) + list(former)))
+    return tuple(dict.fromkeys(([short] if short != name else []) + list(former)))

@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 from mgeo.addresses import Divisions, canonical, normalise
-from mgeo.scoring.features import pair_features
+from mgeo.scoring.features import DIRECTIONS, pair_features
 from mgeo.scoring.prepared import NGRAMS, Weights
 from mgeo.scoring.scorer import PairScorer, Thresholds
 from numpy.typing import NDArray
@@ -59,7 +59,7 @@ def fit_scorer(
     rows = np.concatenate([features(draft, part) for part in parts])
     labels = np.concatenate([labels_of(part.pairs) for part in parts])
     shares = _shares(generated.pairs, 0 if labelled is None else len(labelled.pairs))
-    return PairScorer(divisions, weights, Thresholds(), fit_forests(rows, labels, shares, seed))
+    return PairScorer(divisions, weights, Thresholds(), fit_forests(rows[:, : len(DIRECTIONS)], labels, shares, seed))
 
 
 def _shares(generated: Sequence[Pair], labelled: int) -> NDArray[np.float64]:

@@ -14,7 +14,13 @@ _PLACES: Final = {"十": 10, "百": 100, "千": 1000}
 _NUMERAL: Final = re.compile("[零〇一二三四五六七八九十两壹贰叁](?:[零〇一二三四五六七八九十百千]*)")
 _COUNTED: Final = re.compile(
     "[零〇一二三四五六七八九十两壹贰叁][零〇一二三四五六七八九十百千]*"
-    "(?=号|弄|栋|幢|座|单元|楼|层|室|期|组|排|队|巷|段|米|区(?!域)|院|门(?!诊)|大队)"
+    "(?=号|弄|栋|幢|座|单元|楼|层|室|期|组|排|队|巷|段|米|区(?!域)|院|门(?!诊)|大队|(?<=号之.)|(?<=号之..))"
+)
+_ROOM: Final = re.compile(  # a room that does not say so; a digit comes first: the search skips to it
+    r"\d(?<=[\u4e00-\u9fff)a-z].)(?:"
+    r"(?P<head>\d{0,2}[a-z]?)-(?P<unit>\d{1,2})-(?P<inner>\d{1,4}[a-z]?)(?:[室房]|(?=[,;()。、:]|$))"
+    r"|(?<![路街道巷弄].)(?P<building>\d?[a-z]?)-(?P<room>\d{3,4}[a-z]?)(?:[室房]|(?=[,;()。、:]|$))"
+    r"|(?<=[元楼栋幢座层号].)\d{1,3}[a-z]?(?=[,;()。:]|$))"
 )
 _INVISIBLE: Final = [chr(c) for c in (*range(0x20), 0x7F, *range(0x200B, 0x2010), 0x2060, 0xFEFF)]
 _BLANK: Final = [c for c in map(chr, range(0x3001)) if c.isspace()]
@@ -40,7 +46,7 @@ def normalise(text: str) -> str:
     """Half width, lower case, simplified, no blanks; counted numerals become digits (八十八号 -> 88号)."""
     text = unicodedata.normalize("NFKC", text[:MAX_CHARACTERS]).lower()[:MAX_CHARACTERS]
     text = _ODD.sub(_respelt, text)
-    return _COUNTED.sub(_in_digits, text)
+    return _ROOM.sub(_in_words, _COUNTED.sub(_in_digits, text))[:MAX_CHARACTERS]
 
 
 def canonical(normalised: str) -> str:
@@ -56,6 +62,16 @@ def canonical(normalised: str) -> str:
 
 def _in_digits(match: re.Match[str]) -> str:
     return numeral(match.group())
+
+
+def _in_words(match: re.Match[str]) -> str:
+    """What the numbers of a flat count: 翠园3-2-501 -> 翠园3栋2单元501室, 翠园3栋2-501 -> 翠园3栋2单元501室."""
+    first, before = match.group()[0], match.string[match.start() - 1]
+    if room := match["inner"]:
+        return f"{first}{match['head']}{'号' if before in '路街道巷' else '栋'}{match['unit']}单元{room}室"
+    if room := match["room"]:
+        return f"{first}{match['building']}{'单元' if before in '楼栋幢座' else '栋'}{room}室"
+    return match.group() + "室"
 
 
 def _respelt(match: re.Match[str]) -> str:

@@ -11,10 +11,13 @@ _N: Final = r"(?:[甲乙丙丁]?[a-z]?\d{1,6}[a-z]?(?:[-之/、.至][a-z]?\d{1,5
 _TOKEN: Final = re.compile(
     r"(?P<gate>(?:[东西南北]{1,2}|[正后前侧大])?\d?号?(?:门|入口|出口|出入口)(?![诊店牌面窗厅业口市头]))"
     r"|(?P<crossing>(?:的)?(?:交叉路?口|交汇处?|交接处|路口|交口)(?:往?[东西南北]{1,2}(?:侧|面|边|方向)?)?(?:\d{1,5}米)?)"
-    r"|(?P<offset>往?[东西南北]{1,2}(?:侧|面|边|行)?约?\d{1,5}米|\d{1,5}米|附近|旁边|对面|隔壁|与|[,;()。、:])"
+    r"|(?P<offset>往?[东西南北]{1,2}(?:侧|面|边|行)?约?\d{1,5}(?:米|公里)|\d{1,5}米|附近|旁边|对面|隔壁|与|[,;()。、:])"
     r"|(?P<route>[sxygn]?\d{1,4}(?:国道|省道|县道|乡道|号公路))"
+    rf"|(?<=[道路速线])(?:k(?P<stone>\d{{1,4}}(?:\+\d{{1,3}})?)(?:公里)?(?:处|(?=[,;()。、:]|$))|(?P<km>\d{{1,4}})公里处?)"
     r"|(?P<zone>(?:[东西南北中a-z]|\d{1,2})(?:区|期)(?!域))"
-    rf"|(?P<n>{_N})(?P<u>号楼|号院|号[栋幢座]|#楼|#|栋|幢|座|号门|号|支弄|弄|单元|层|楼|室|房|f(?![a-z])|[大小]?[组队]|排|巷)"
+    r"|(?P<annex>附\d{1,3}号(?![楼院栋幢座]))"
+    rf"|(?P<n>{_N})(?P<u>号附\d{{1,3}}号(?![楼院栋幢座])|号[之-]\d{{1,3}}号?(?![-\d号层楼f院栋幢座单室房])"
+    r"|号楼|号院|号[栋幢座]|#楼|#|栋|幢|座|号门|号|支弄|弄|单元|层|楼|室|房|f(?![a-z])|[大小]?[组队]|排|巷)"
     r"|(?P<name>[^\d,;()。、:与]{1,12}?)"
     r"(?P<s>街道办事处|街道办|街道(?![口与和])|办事处|开发区|高新区|村委会|居委会|社区|镇(?![江海平雄宁远中])|乡(?![村下])|大道|大街|公路|高速"
     r"|胡同|路(?!局|街道)|街(?!道)|(?<!小)巷(?!子)|线(?=[与东西南北\d]|$)|道(?=[\d与]|$)|(?<!新)村(?=[\d东西南北中(]|$))"
@@ -23,9 +26,11 @@ _TOKEN: Final = re.compile(
     re.DOTALL,
 )
 _UNITS: Final[dict[str, str]] = {
-    "号": "number", "号院": "number", "号门": "number", "弄": "lane", "支弄": "lane", "巷": "lane", "单元": "unit",
-    "层": "floor", "楼": "floor", "f": "floor", "室": "room", "房": "room", "排": "group",
+    "号": "number", "号院": "number", "号门": "number", "号之": "number", "号附": "number", "号-": "number",
+    "弄": "lane", "支弄": "lane", "巷": "lane", "单元": "unit", "层": "floor", "楼": "floor", "f": "floor",
+    "室": "room", "房": "room", "排": "group",
 }  # fmt: skip
+"""By the first two characters: 号之 is a number's branch, 12号之1."""
 _TOWNS: Final = frozenset({"街道办事处", "街道办", "街道", "办事处", "镇", "乡", "开发区", "高新区"})
 _VILLAGES: Final = frozenset({"村委会", "居委会", "社区", "村"})
 _GATE_IN_TEXT: Final = re.compile(r"(?<=.)((?:东南|西南|东北|西北|[东西南北正后]\d?)(?:门|入口|出口))$")
@@ -119,11 +124,15 @@ class _Reading:
             self.crossing = True
         elif kind == "route":
             self._road(match["route"])
+        elif kind == "annex":
+            self.found.setdefault("number", match["annex"])
+        elif kind in ("stone", "km"):
+            self.found.setdefault("number", match[kind] + "公里")
         elif kind in ("gate", "zone"):
             self.found.setdefault(kind, match.group())
 
     def _numbered(self, number: str, unit: str) -> None:
-        self.found.setdefault(_UNITS.get(unit, "group" if unit[-1] in "组队" else "building"), number + unit)
+        self.found.setdefault(_UNITS.get(unit[:2], "group" if unit[-1] in "组队" else "building"), number + unit)
 
     def _named(self, name: str, suffix: str, tail: str) -> None:
         if suffix in _TOWNS:

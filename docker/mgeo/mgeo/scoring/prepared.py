@@ -17,7 +17,8 @@ _NOISE: Final = re.compile(
 )
 _MAY_BE_NOISY: Final = re.compile(r"[米口汇近旁对隔,;。、·:\-_]")  # one of these is in every kind of noise
 _BRACKETED: Final = re.compile(r"\([^()]*\)?")
-_BARE: Final = re.compile(r"[甲乙丙丁]?[a-z]*\d*[a-z]?(?:[-之/、.至][a-z]?\d+[a-z]?)*")
+_BARE: Final = re.compile(r"[甲乙丙丁附]?[a-z]*\d*[a-z]?(?:(?:号[之附-]|[-之/、.至+])[a-z]?\d+[a-z]?)*")
+_BRANCH: Final = re.compile("号[之附-]|之")
 _NUMBERED: Final = ("number", "lane", "building", "unit", "floor", "room", "group", "zone")
 _DIGITS: Final = re.compile(r"[a-z]?\d+[a-z]?")
 _PLACE_WORD: Final = re.compile(
@@ -121,6 +122,6 @@ def _keys(address: Address) -> dict[str, str]:
 
 
 def bare(value: str) -> str:
-    """The identity inside a numbered element: 6号楼 -> 6, b座 -> b, 甲12号 -> 甲12."""
+    """The identity inside a numbered element: 6号楼 -> 6, b座 -> b, 甲12号 -> 甲12, 12号之1 -> 12-1."""
     found = _BARE.match(value)
-    return (found.group() if found else "") or value
+    return _BRANCH.sub("-", found.group() if found else "") or value

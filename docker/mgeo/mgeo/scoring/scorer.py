@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mgeo.addresses import Divisions
 from mgeo.scoring.differences import Difference, differences
-from mgeo.scoring.features import DIRECTIONS, pair_features
+from mgeo.scoring.features import DIFFERENT, DIRECTIONS, MATCH, NO_MATCH, PARTIAL, pair_features
 from mgeo.scoring.forest import Forest
 from mgeo.scoring.prepared import Prepared, Weights, prepare
 
@@ -77,12 +77,19 @@ class PairScorer:
         return self.score_rows(pair_features(pairs, cosine))
 
     def score_rows(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
-        """As `score`, for features that were computed before; needs *forests*."""
+        """As `score`, for rows that `pair_features` made before; needs *forests*."""
         if self.forests is None:
             raise ValueError("a scorer without forests knows no features")
         related, match = self.forests.related.predict(rows), self.forests.match.predict(rows)
         score = RELATED_SHARE * related + (1.0 - RELATED_SHARE) * np.minimum(match, related)
-        return np.asarray(score, np.float32)
+        return np.asarray(self._settled(score, rows[:, -1]), np.float32)
+
+    def _settled(self, score: NDArray[np.float64], by_rule: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Rules win over the forests; a partial match stands half way between the thresholds."""
+        partial = (self.thresholds.match + self.thresholds.partial) / 2
+        for outcome, settled in ((DIFFERENT, 0.0), (PARTIAL, partial), (MATCH, 1.0)):
+            score[by_rule == outcome] = settled
+        return np.where(by_rule == NO_MATCH, np.minimum(score, partial), score)
 
     def verdict(self, score: float) -> Verdict:
         if score >= self.thresholds.match:
