@@ -11,9 +11,10 @@ import pytest
 import yaml
 from mgeo.addresses import Divisions
 from mgeo.scoring import PairScorer
-from mgeo.scoring.features import DIFFERENT, DIRECTIONS, MATCH, NO_MATCH, OPEN, PARTIAL, pair_features
+from mgeo.scoring.features import DIRECTIONS, pair_features
 from mgeo.scoring.forest import Forest
 from mgeo.scoring.prepared import Weights, prepare
+from mgeo.scoring.rules import DIFFERENT, MATCH, NO_MATCH, OPEN, PARTIAL
 from mgeo.scoring.scorer import Forests, Thresholds
 from training.divisions import official_divisions, write_divisions
 from training.onnx_export import embed_with

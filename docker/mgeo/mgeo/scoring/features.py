@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mgeo.scoring.prepared import NGRAMS, Grams, Prepared
+from mgeo.scoring.rules import settled
 
 _COMPARED: Final = ("number", "lane", "building", "unit", "floor", "room", "group", "zone", "gate")
 _DIVISIONS: Final = ("province", "city", "district")
@@ -229,53 +230,14 @@ DIRECTIONS: Final[dict[str, int]] = {
 """Feature name -> direction, in column order."""
 
 
-OPEN: Final = -1.0
-DIFFERENT: Final = 0.0
-PARTIAL: Final = 1.0
-MATCH: Final = 2.0
-NO_MATCH: Final = 3.0
-
-
-def _settled(a: Prepared, b: Prepared) -> float:
-    """`MATCH` for one text below the same divisions; the verdict on texts of divisions alone; `NO_MATCH` for two doors;
-    `OPEN` for all others.
-    """
-    if a.whole != b.whole:
-        return NO_MATCH if _two_doors(a, b) else OPEN
-    levels = list(zip(_divisions(a), _divisions(b), strict=True))
-    if all(x == y for x, y in levels):
-        return MATCH
-    if a.whole:
-        return OPEN
-    if any(x and y and x != y for x, y in levels):
-        return DIFFERENT
-    one_inside = all(x or not y for x, y in levels) or all(y or not x for x, y in levels)
-    return PARTIAL if one_inside else OPEN
-
-
-def _two_doors(a: Prepared, b: Prepared) -> bool:
-    """Whether the sides name two units or rooms, or two numbers without any name beside them."""
-    x, y = a.keys, b.keys
-    return (
-        ("room" in x and "room" in y and x["room"] != y["room"])
-        or ("unit" in x and "unit" in y and x["unit"] != y["unit"])
-        or (not (a.names or b.names) and "number" in x and "number" in y and x["number"] != y["number"])
-    )
-
-
-def _divisions(side: Prepared) -> tuple[str, str, str]:
-    return side.address.province, side.address.city, side.address.district
-
-
 def pair_features(pairs: Sequence[tuple[Prepared, Prepared]], cosine: NDArray[np.float32]) -> NDArray[np.float32]:
     """One row per pair: a column for each of `DIRECTIONS`, the embedding cosine first, and one for what needs no model.
 
-    That last column is `DIFFERENT`, `PARTIAL` or `MATCH` where rules settle the pair, `NO_MATCH` where they only rule
-    out a match, and `OPEN` where the model decides.
+    That last column is what `rules.settled` says.
     """
     table = np.empty((len(pairs), len(DIRECTIONS) + 1), dtype=np.float32)
     for row, (a, b) in enumerate(pairs):
         table[row, 1:-1] = [value for group in _GROUPS for value in group(a, b)]
     table[:, 0] = cosine
-    table[:, -1] = [_settled(a, b) for a, b in pairs]
+    table[:, -1] = [settled(a, b) for a, b in pairs]
     return table

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from mgeo.addresses import Divisions
 from mgeo.scoring.differences import Difference, differences
-from mgeo.scoring.features import DIFFERENT, DIRECTIONS, MATCH, NO_MATCH, PARTIAL, pair_features
+from mgeo.scoring.features import DIRECTIONS, pair_features
 from mgeo.scoring.forest import Forest
 from mgeo.scoring.prepared import Prepared, Weights, prepare
+from mgeo.scoring.rules import DIFFERENT, MATCH, NO_MATCH, PARTIAL
 
 Verdict = Literal["match", "partial", "different"]
 FORMAT: Final = 1
