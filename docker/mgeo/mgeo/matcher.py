@@ -22,7 +22,7 @@ T = TypeVar("T")
 _AT_ONCE = 32  # texts handled before other requests get their turn; a thread would fight for the interpreter
 _ROWS_AT_ONCE = 128
 _WORTH_SENDING = 8  # pairs; fewer take no longer than the way to another process and back
-_PREPARED_CHARS = 40_000  # a prepared address takes 1 kB per character, far more than its vector
+_PREPARED_CHARS = 25_000  # a prepared address takes 1 kB per character, far more than its vector
 
 
 class Matcher:

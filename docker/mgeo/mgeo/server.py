@@ -17,11 +17,11 @@ from fastapi import FastAPI
 
 from mgeo.api import Lifespan, create_app
 from mgeo.batcher import Batcher
-from mgeo.collector import spare_the_collector
 from mgeo.cpus import usable_cpus
 from mgeo.listener import Listener
 from mgeo.logs import say, set_up
 from mgeo.matcher import Matcher
+from mgeo.memory import settle_memory
 from mgeo.model import Model, load_model
 from mgeo.problems import ConfigError, MgeoError
 from mgeo.settings import Settings, load_settings
@@ -100,7 +100,7 @@ async def become_ready(settings: Settings, state: State) -> None:
     matcher = start_matcher(settings, model)
     if model.degraded:
         say("degraded", level=logging.WARNING, reason=model.degraded)
-    spare_the_collector()
+    settle_memory()
     state.becomes_ready(matcher)
     say("ready", model_version=model.version, engine=model.engine.name, device=model.engine.device)
 

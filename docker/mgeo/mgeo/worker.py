@@ -23,9 +23,9 @@ from typing import BinaryIO
 import numpy as np
 from pydantic_core import to_json
 
-from mgeo.collector import spare_the_collector
 from mgeo.judging import Rows, measure
 from mgeo.logs import say, set_up, where
+from mgeo.memory import settle_memory
 from mgeo.scoring import PairScorer
 
 _LENGTH = 4
@@ -143,7 +143,7 @@ def main() -> int:
 
 def _work(folder: Path, source: BinaryIO, answers: BinaryIO) -> None:
     scorer = PairScorer.load(folder)
-    spare_the_collector()
+    settle_memory()
     _send(answers, _identity(folder))
     for texts in _messages(source):
         pairs = list(zip(texts[::2], texts[1::2], strict=True))
