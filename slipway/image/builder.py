@@ -104,8 +104,9 @@ class Buildah:
     def _remove_working_containers(self) -> None:
         """Those of a build that failed or was killed, if there was one: only one builds at a time."""
         if self._unfinished.exists():
-            run([*self._base(), "rm", "--all"], deadline_s=60, check=False)
-            self._unfinished.unlink()
+            done = run([*self._base(), "rm", "--all"], deadline_s=60, check=False)
+            if done.returncode == 0:
+                self._unfinished.unlink()
 
     @property
     def _unfinished(self) -> Path:
