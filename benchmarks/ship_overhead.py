@@ -37,6 +37,7 @@ from tests.ports import free_port
 ROOT = Path(__file__).resolve().parents[1]
 TOY = ROOT / "tests" / "fixtures" / "toy"
 _GIT = ("git", "-c", "user.name=Bench", "-c", "user.email=bench@example.com")
+_LOCAL_PORTS = 8080  # the first of the two that either service has in its `environments.yaml`
 CODE = {"toy": "docker/toy/server.py", "mgeo": "docker/mgeo/mgeo/__init__.py"}
 
 
@@ -172,7 +173,7 @@ def installed(service: str) -> Iterator[tuple[Bench, Path]]:
         instance=f"slipway-bench-{os.getpid()}",
         registry_port=free_port(),
         prefect_port=free_port(),
-        port_offset=33000 + os.getpid() % 5000,
+        port_offset=free_port(row=2) - _LOCAL_PORTS,
         environments=str(TOY / "environments.yaml") if service == "toy" else "",
     )
     (folder / "cache").mkdir()
