@@ -79,7 +79,9 @@ class EngineSettings(_Section):
     @classmethod
     def _holds_a_sequence(cls, batch_tokens: int, others: ValidationInfo) -> int:
         if 0 < batch_tokens < (longest := others.data.get("max_sequence_length", 0)):
-            raise PydanticCustomError("too_few", "less than one sequence of {longest}", {"longest": longest})
+            raise PydanticCustomError(
+                "too_few", "must hold a sequence of {longest}, or be 0 to be chosen", {"longest": longest}
+            )
         return batch_tokens
 
 

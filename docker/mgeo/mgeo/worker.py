@@ -91,7 +91,7 @@ class Worker:
         try:
             model = await self._answer(process)
             if model is not None and model != self._model:
-                return "the model's folder has changed since the service read it"
+                return "the model's folder has changed; restart the service to serve what is there now"
             if model is not None:
                 self._process, self._free = process, True
             return f"status {await process.wait()}"
