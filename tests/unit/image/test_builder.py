@@ -145,7 +145,7 @@ def test_buildah_first_removes_what_a_build_left_that_did_not_end_well(
 
 
 def test_what_buildah_could_not_remove_is_tried_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    programs = Programs(monkeypatch, answers={" rm --all": Completed("", "busy", 0.1, 1)})
+    programs = Programs(monkeypatch, answers={" rm --all": said(returncode=1)})
     (tmp_path / "unfinished").touch()
     for _ in range(2):
         Buildah(tmp_path, "1.28").clear()
