@@ -7,7 +7,6 @@ from pathlib import Path
 from uuid import UUID
 
 import httpx
-import psutil
 import sqlalchemy as sa
 
 from slipway.errors import SlipwayError
@@ -51,18 +50,10 @@ def ship_fails(
 
 
 def assert_nothing_left(harness: Harness, flow_run: UUID) -> None:
-    """No container, process, folder or lease of a run that is over; the builder's store is shared with other runs."""
-    until(lambda: not _remains(harness, flow_run), 20)
+    """No container, process, folder or lease of a run that is over."""
+    until(lambda: not leftovers(harness, flow_run), 20)
     with harness.workshop.ledger.connect() as ledger:
         assert ledger.scalar(sa.select(sa.func.count()).where(leases.c.holder == str(flow_run))) == 0
-
-
-def _remains(harness: Harness, flow_run: UUID) -> list[str]:
-    shared = ("build container", "mount")
-    try:
-        return [line for line in leftovers(harness, flow_run) if not line.startswith(shared)]
-    except psutil.Error:
-        return ["a process that ended while it was looked at"]
 
 
 def assert_readable(message: str) -> None:

@@ -17,6 +17,7 @@ from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.states import Cancelling
 
 from slipway.engine import FLOW_RUN
+from slipway.filelock import held
 from slipway.processes import run
 from slipway.verify.watch import LoadGenerator, LoadReport
 from tests.engine.conftest import TOY, GitRepository, Harness
@@ -120,17 +121,27 @@ def cancel(flow_run: UUID) -> None:
 
 
 def leftovers(harness: Harness, flow_run: UUID) -> list[str]:
-    """Processes, containers, folders, mounts and leases of a run that is over."""
+    """Processes, containers and folders of a run that is over."""
     work = harness.workshop
-    storage = work.settings.cache / "buildah"
-    found = [f"process {process.pid} {process.cmdline()}" for process in processes_of(flow_run)]
+    found = [f"process {process.pid} {command(process)}" for process in processes_of(flow_run)]
     found += [f"container {one.name}" for one in work.engine.labelled({FLOW_RUN: str(flow_run)})]
     if work.work_folder(str(flow_run)).exists():
         found.append(f"folder {work.work_folder(str(flow_run))}")
-    found += [f"mount {line}" for line in Path("/proc/mounts").read_text().splitlines() if str(storage) in line]
+    return found
+
+
+def half_built(harness: Harness) -> list[str]:
+    """Mounts and working containers in the builder's store while nothing builds.
+
+    All runs of the machine share the store: without its lock, another run's build under way would be among them, and
+    buildah fails when one ends while it lists them.
+    """
+    storage = harness.workshop.settings.cache / "buildah"
     options = ["--root", str(storage / "storage"), "--runroot", str(storage / "run")]
-    held = run(["buildah", *options, "containers", "--quiet"], deadline_s=30).stdout.split()
-    return found + [f"build container {name}" for name in held]
+    with held(storage / "build.lock", deadline_s=60):
+        mounts = [line for line in Path("/proc/mounts").read_text().splitlines() if str(storage) in line]
+        containers = run(["buildah", *options, "containers", "--quiet"], deadline_s=30).stdout.split()
+    return [f"mount {line}" for line in mounts] + [f"build container {name}" for name in containers]
 
 
 def occupied(harness: Harness) -> dict[str, str]:

@@ -15,6 +15,7 @@ from tests.engine.conftest import GitRepository, Harness
 from tests.engine.runs import (
     cancel,
     command,
+    half_built,
     leftovers,
     occupied,
     process_of,
@@ -90,10 +91,14 @@ def end_up(harness: Harness, flow_run: UUID, state: str) -> None:
 
 
 def assert_gone(harness: Harness, flow_run: UUID) -> None:
-    """Hooks run after the state is set, and other installations may build with the same cache."""
+    """Hooks run after the state is set."""
+
+    def remains() -> list[str]:
+        return leftovers(harness, flow_run) + half_built(harness)
+
     with suppress(AssertionError):
-        until(lambda: not leftovers(harness, flow_run), 20)
-    assert not leftovers(harness, flow_run)
+        until(lambda: not remains(), 20)
+    assert not remains()
     assert not {"Running", "Pending"} & set(task_states(flow_run).values())
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.engine.conftest import Harness
 from tests.engine.pushing import Pushed, receiving
-from tests.engine.runs import leftovers, until
+from tests.engine.runs import half_built, leftovers, until
 
 pytestmark = pytest.mark.engine
 
@@ -38,7 +38,7 @@ def test_a_newer_push_cancels_the_older_build_and_ships(harness: Harness, work: 
     first = work.ended(slow)
     assert first.state_name == "Cancelled", first.state
     assert second.state_name == "Completed", second.state
-    assert until(lambda: leftovers(harness, first.id) == [], 30)
+    assert until(lambda: leftovers(harness, first.id) + half_built(harness) == [], 30)
     assert httpx.get(f"{harness.url}/version").json()["revision"] == quick
     mine = [row for row in harness.workshop.slots.history() if row.id not in earlier]
     assert {row.status for row in mine} == {"completed"}
