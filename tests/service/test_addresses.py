@@ -101,10 +101,40 @@ def test_lane_and_crossing_are_read() -> None:
         ("京沪高速K100+200", "100+200公里"),
         ("人民路往东2公里", ""),
         ("人民路K11购物中心", ""),
+        ("人民路12", "12号"),
+        ("中山大道100,维多利广场", "100号"),
+        ("莘松路958弄8", "8号"),
+        ("县道102", ""),
+        ("地铁1号线建国门站", ""),
     ],
 )
 def test_all_of_a_number_is_read(text: str, number: str) -> None:
     assert parse(text, DIVISIONS).number == number
+
+
+@pytest.mark.parametrize(
+    ("text", "element", "value"),
+    [
+        ("地铁二号线建国门站A口", "road", "2号线"),
+        ("地铁二号线建国门站A口", "gate", "a口"),
+        ("县道102", "road", "县道102"),
+        ("软件园二期西区10号楼", "zone", "2期"),
+        ("科技园南区", "zone", "南区"),
+        ("阳光小区", "zone", ""),
+        ("海淀医院急诊楼", "building", "急诊楼"),
+        ("海淀医院急诊楼", "poi", "海淀医院"),
+    ],
+)
+def test_parts_of_a_place_are_told_from_its_name(text: str, element: str, value: str) -> None:
+    assert getattr(parse(text, DIVISIONS), element) == value
+
+
+@pytest.mark.parametrize(
+    ("long", "short"),
+    [("南京市第一中学", "南京一中"), ("郑州市第三人民医院", "郑州三院"), ("第二小学", "二小")],
+)
+def test_what_is_known_by_its_ordinal_has_one_canonical_form(long: str, short: str) -> None:
+    assert canonical(parse(long, DIVISIONS).rest) == canonical(parse(short, DIVISIONS).rest)
 
 
 @pytest.mark.parametrize(
@@ -118,7 +148,7 @@ def test_all_of_a_number_is_read(text: str, number: str) -> None:
         ("翠湖花园3单元1201", "", "", "3单元", "1201室"),
         ("翠湖花园12号楼1201(东门)", "", "12号楼", "", "1201室"),
         ("翠湖花园5号楼503-504室", "", "5号楼", "", "503-504室"),
-        ("人民路95-102", "", "", "", ""),
+        ("人民路95-102", "95-102号", "", "", ""),
         ("电话010-8888", "", "", "", ""),
     ],
 )

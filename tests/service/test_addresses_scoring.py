@@ -13,11 +13,12 @@ from mgeo.addresses import Divisions
 from mgeo.scoring import PairScorer
 from mgeo.scoring.features import DIRECTIONS, pair_features
 from mgeo.scoring.forest import Forest
-from mgeo.scoring.prepared import Weights, prepare
+from mgeo.scoring.prepared import Language, prepare
 from mgeo.scoring.rules import DIFFERENT, MATCH, NO_MATCH, OPEN, PARTIAL
-from mgeo.scoring.scorer import Forests, Thresholds
+from mgeo.scoring.scorer import Forests, Thresholds, sounds_of
 from training.divisions import official_divisions, write_divisions
 from training.onnx_export import embed_with
+from training.sounds import same_sounds
 
 SERVICE = Path(__file__).parents[2] / "docker" / "mgeo"
 CASES = yaml.safe_load((SERVICE / "cases.yaml").read_text(encoding="utf-8"))
@@ -40,10 +41,28 @@ def test_default_model_passes_every_decisive_case(default_model: Path) -> None:
 def test_features_are_what_models_were_trained_on() -> None:
     """Faster ways to the same numbers: a model in the field must not see others."""
     known = json.loads((Path(__file__).parent / "features.json").read_text(encoding="utf-8"))
-    divisions, weights = Divisions.of(official_divisions()), Weights(_EveryGram(), 1.0)
-    pairs = [(prepare(a, divisions, weights), prepare(b, divisions, weights)) for a, b, _ in known]
+    divisions, language = Divisions.of(official_divisions()), Language(_EveryGram(), 1.0, sounds_of(same_sounds()))
+    pairs = [(prepare(a, divisions, language), prepare(b, divisions, language)) for a, b, _ in known]
     rows = pair_features(pairs, np.full(len(pairs), 0.5, np.float32))
     np.testing.assert_allclose(rows[:, : len(DIRECTIONS)], np.array([row for *_, row in known]), atol=1e-4)
+
+
+def test_the_order_of_two_addresses_makes_no_difference() -> None:
+    known = json.loads((Path(__file__).parent / "features.json").read_text(encoding="utf-8"))
+    divisions, language = Divisions.of(official_divisions()), Language({}, 1.0)
+    pairs = [(prepare(a, divisions, language), prepare(b, divisions, language)) for a, b, _ in known]
+    cosine = np.full(len(pairs), 0.5, np.float32)
+    there, back = pair_features(pairs, cosine), pair_features([(b, a) for a, b in pairs], cosine)
+    np.testing.assert_array_equal(there, back)
+
+
+@pytest.mark.parametrize(("x", "y", "alike"), [("珞喻路", "珞瑜路", 1.0), ("珞喻路", "珞狮路", 0.0)])
+def test_roads_that_sound_the_same_are_told_from_others(x: str, y: str, alike: float) -> None:
+    divisions, language = Divisions(), Language({}, 1.0, sounds_of(same_sounds()))
+    pair = prepare(f"{x}1037号", divisions, language), prepare(f"{y}1037号", divisions, language)
+    row = pair_features([pair], np.zeros(1, np.float32))[0]
+    assert row[list(DIRECTIONS).index("road_sounds_agree")] == alike
+    assert row[list(DIRECTIONS).index("road_agrees")] == 0
 
 
 class _EveryGram(dict[str, float]):
@@ -64,6 +83,16 @@ class _EveryGram(dict[str, float]):
         ("江苏省南京市", "江苏省苏州市", DIFFERENT),
         ("翠湖花园3-2-501", "翠湖花园3-2-502", NO_MATCH),
         ("人民路12号之1", "人民路12号之2", NO_MATCH),
+        ("翠园3号楼", "翠园5号楼", NO_MATCH),
+        ("保利花园一期", "保利花园二期", NO_MATCH),
+        ("国贸大厦3层", "国贸大厦5层", NO_MATCH),
+        ("清华大学东门", "清华大学西门", NO_MATCH),
+        ("裕华区万达广场", "长安区万达广场", NO_MATCH),
+        ("裕华区万达广场", "长安区万达广场一层", NO_MATCH),
+        ("肯德基(人民路店)", "肯德基(解放路店)", NO_MATCH),
+        ("肯德基(人民路店)", "肯德基人民路店", MATCH),
+        ("人民路12", "人民路12号", MATCH),
+        ("裕华区万达广场", "石家庄万达广场", OPEN),
         ("朝阳区", "北京市", OPEN),
         ("建国路88号", "北京市建国路88号", OPEN),
         ("北京市建国路88号", "北京市建国路88号现代城", OPEN),
@@ -71,8 +100,8 @@ class _EveryGram(dict[str, float]):
     ],
 )
 def test_rules_settle_what_needs_no_model(a: str, b: str, settled: float) -> None:
-    divisions, weights = Divisions.of(official_divisions()), Weights({}, 1.0)
-    left, right = prepare(a, divisions, weights), prepare(b, divisions, weights)
+    divisions, language = Divisions.of(official_divisions()), Language({}, 1.0)
+    left, right = prepare(a, divisions, language), prepare(b, divisions, language)
     rows = pair_features([(left, right), (right, left)], np.zeros(2, np.float32))
     np.testing.assert_array_equal(rows[:, len(DIRECTIONS) :], [[settled]] * 2)
 
@@ -80,7 +109,7 @@ def test_rules_settle_what_needs_no_model(a: str, b: str, settled: float) -> Non
 def test_what_is_settled_wins_over_the_forests() -> None:
     leaf = {"base": 8.0, "depth": 0, "roots": [0], "feature": [0], "left": [0], "right": [0], "threshold": [0.0]}
     sure = Forest.from_json({**leaf, "value": [0.0]})
-    scorer = PairScorer(Divisions(), Weights({}, 1.0), Thresholds(0.8, 0.4), Forests(sure, sure))
+    scorer = PairScorer(Divisions(), Language({}, 1.0), Thresholds(0.8, 0.4), Forests(sure, sure))
     rows = np.zeros((5, len(DIRECTIONS) + 1), np.float32)
     rows[:, -1] = OPEN, MATCH, PARTIAL, DIFFERENT, NO_MATCH
     scores = scorer.score_rows(rows)
@@ -101,7 +130,7 @@ def test_plain_folder_scores_by_cosine(tmp_path: Path) -> None:
     assert [scorer.verdict(float(s)) for s in scores] == ["match", "partial", "different"]
 
 
-@pytest.mark.parametrize("text", ["{", "{}", '{"format": 0, "features": []}', "[]", '{"format": 1, "features": 3}'])
+@pytest.mark.parametrize("text", ["{", "{}", '{"format": 0, "features": []}', "[]", '{"format": 2, "features": 3}'])
 def test_broken_scoring_file_is_named(tmp_path: Path, text: str) -> None:
     (tmp_path / "scoring.json").write_text(text, encoding="utf-8")
     with pytest.raises(ValueError, match=r"scoring\.json"):

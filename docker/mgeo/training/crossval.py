@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 from mgeo.addresses import Divisions
-from mgeo.scoring.prepared import Weights
+from mgeo.scoring.prepared import Language
 from numpy.typing import NDArray
 
 from training.encoder import Say
@@ -29,13 +29,13 @@ def folds_of(material: Material, seed: int) -> NDArray[np.int64]:
 
 
 def out_of_fold(
-    divisions: Divisions, weights: Weights, generated: Material, own: Material, seed: int, say: Say
+    divisions: Divisions, language: Language, generated: Material, own: Material, seed: int, say: Say
 ) -> NDArray[np.float32]:
     """Scores of each labelled pair by a scorer that was not fitted on its query."""
     folds = folds_of(own, seed)
     scores = np.zeros(len(own.pairs), np.float32)
     for fold in range(FOLDS):
-        scorer = fit_scorer(divisions, weights, generated, own.only(folds != fold), seed)
+        scorer = fit_scorer(divisions, language, generated, own.only(folds != fold), seed)
         scores[folds == fold] = scores_of(scorer, own.only(folds == fold))
         say(f"fold {fold + 1} of {FOLDS} done")
     return scores
@@ -62,7 +62,7 @@ def main(arguments: list[str] | None = None) -> None:
 
     made = ingredients(given.seed, BUDGETS[given.budget], given.labelled, None, _say)
     assert made.labelled is not None
-    scores = out_of_fold(made.divisions, made.weights, made.fitted, made.labelled, given.seed, _say)
+    scores = out_of_fold(made.divisions, made.language, made.fitted, made.labelled, given.seed, _say)
     labels = labels_of(made.labelled.pairs)
     metrics = measure(scores, labels, steady_thresholds(scores, labels))
     print(json.dumps(asdict(metrics) | {"macro_f1": honest_macro_f1(scores, made.labelled, given.seed)}))

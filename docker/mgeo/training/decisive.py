@@ -1,9 +1,10 @@
 """Pairs that differ in exactly one element, where that element decides; and pairs that only look different."""
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from random import Random
-from typing import Final
+from typing import Any, Final
 
 from mgeo.addresses import normalise
 
@@ -43,8 +44,6 @@ def decisive_pairs(world: World, random: Random, count: int, first_group: int) -
         a, b = _text(parts, random, both_headed), _text(other, random, both_headed)
         if change == "nothing" and random.random() < 0.4:
             b = a if random.random() < 0.5 else disturb(a, random)[0]
-        if random.random() < 0.3:
-            a, b = b, a  # nobody promises which side says more
         yield Pair(a, b, label, group, parts.area.province, (change if " " in change else f"{change} changed",), True)
 
 
@@ -70,23 +69,24 @@ def _draw(world: World, random: Random) -> Parts:
     parts = replace(parts, name=place.name or stem(random) + random.choice(words.ESTATES))
     if depth < 0.5:
         return parts
+    if place.kind == "institution" and random.random() < 0.5:
+        return replace(parts, tenant=random.choice(words.WINGS))
     if depth < 0.65 and place.tenants:
-        return replace(parts, tenant=random.choice(place.tenants), floor=str(random.randint(1, 20)))
+        return replace(parts, tenant=random.choice(place.tenants), floor=_floor(parts, random))
     zone = random.choice(place.zones) if place.zones else ""
     if zone and random.random() < 0.35:
         return replace(parts, zone=zone)
     unit = random.choice(("", "", "1", "2", "3"))
-    room = _room(random) if random.random() < (0.5 if unit else 0.2) else ""
-    return replace(parts, zone=zone, building=str(random.randint(1, 40)), unit=unit, room=room)
+    room = _room(parts, random) if random.random() < (0.5 if unit else 0.2) else ""
+    if not unit and random.random() < 0.15:
+        building = random.choice(("", random.choice("ABCDEF")))
+        return replace(parts, zone=zone, building=building, floor=_floor(parts, random))
+    return replace(parts, zone=zone, building=_building(parts, random), unit=unit, room=room)
 
 
 def _changed(parts: Parts, world: World, random: Random) -> tuple[str, Parts, int]:
     """(what was changed, the changed parts, the label)."""
-    options = [e for e in _CHANGES if e in ("district", "gate") or getattr(parts, e)]
-    if parts.number and not parts.name:
-        options += ["landmark"] * 5
-    options += [element for element in _TELLING if getattr(parts, element)]
-    change = random.choice([*options, "nothing"])
+    change = random.choice(_changes(parts))
     if change == "nothing":
         return change, parts, 2
     if change == "gate" and (not parts.name or parts.building or parts.tenant):
@@ -98,43 +98,27 @@ def _changed(parts: Parts, world: World, random: Random) -> tuple[str, Parts, in
     return change, _with_another(change, parts, world, random), _label(change, parts, random)
 
 
-_CHANGES: Final = (
-    "district", "town", "road", "lane", "number", "name", "zone", "building", "unit", "room", "gate", "tenant",
-)  # fmt: skip
-_TELLING: Final = ("zone", "building", "unit", "room", "tenant")
-"""Changed more often: the world's other pairs seldom say them on both sides."""
+def _changes(parts: Parts) -> list[str]:
+    """What may be changed; what is there several times is changed more often."""
+    said = [element for element in (*_SELDOM, *_TELLING, *_TELLING) if getattr(parts, element)]
+    landmarks = ["landmark"] * 5 if parts.number and not parts.name else []
+    return [*said, *landmarks, "district", "gate", "nothing"]
+
+
+_SELDOM: Final = ("town", "road", "lane", "number", "name")
+_TELLING: Final = ("zone", "building", "unit", "floor", "room", "tenant")
+"""The world's other pairs seldom say them on both sides."""
 
 
 def _with_another(change: str, parts: Parts, world: World, random: Random) -> Parts:
     if change == "district":
-        return replace(parts, area=random.choice([a for a in world.areas if a.city != parts.area.city]))
-    if change == "number":
-        return replace(parts, number=_another(parts.number, lambda: str(random.randint(1, 900))))
-    if change == "lane":
-        return replace(
-            parts, lane=_another(parts.lane, lambda: f"{random.randint(10, 3999)}弄" + parts.lane.split("弄")[1])
-        )
-    if change == "building":
-        return replace(parts, building=_another(parts.building, lambda: str(random.randint(1, 40))))
-    if change == "unit":
-        return replace(parts, unit=_another(parts.unit, lambda: str(random.randint(1, 9))))
-    if change == "room":
-        return replace(parts, room=_another(parts.room, lambda: _room(random)))
+        others = [area for area in world.areas if area.city != parts.area.city]
+        near = [area for area in world.areas if area.city == parts.area.city and area.district != parts.area.district]
+        return replace(parts, area=random.choice(near if near and random.random() < 0.4 else others))
     if change == "landmark":
         return replace(parts, road=stem(random))
-    if change == "road":
-        return replace(parts, road=_another_road(parts.road, random))
-    if change == "name":
-        return replace(parts, name=_another_name(parts.name, random))
-    if change == "town":
-        return replace(parts, town=stem(random) + random.choice(words.TOWN_FORMS))
-    if change == "tenant":
-        brand = random.random() < 0.4
-        made = random.choice(words.SHOP_BRANDS) if brand else stem(random) + random.choice(words.SHOP_KINDS)
-        return replace(parts, tenant=made)
-    if change == "zone":
-        return replace(parts, zone=_another(parts.zone, lambda: random.choice(words.ZONES)))
-    return replace(parts, gate=random.choice(words.GATES[:12]))
+    other: dict[str, Any] = {change: _another(getattr(parts, change), lambda: _DRAWN[change](parts, random))}
+    return replace(parts, **other)
 
 
 def _another(value: str, draw: Callable[[], str]) -> str:
@@ -144,21 +128,74 @@ def _another(value: str, draw: Callable[[], str]) -> str:
     return other
 
 
-def _room(random: Random) -> str:
-    return f"{random.randint(1, 33)}0{random.randint(1, 8)}"
+def _town(_: Parts, random: Random) -> str:
+    return stem(random) + random.choice(words.TOWN_FORMS)
 
 
-def _another_road(road: str, random: Random) -> str:
+def _road(parts: Parts, random: Random) -> str:
+    road = parts.road
+    if random.random() < 0.4 and (named := _SIDE.fullmatch(road)):
+        return f"{named['stem']}{random.choice(('', '', *'东西南北中'))}{named['kind']}"
     if random.random() < 0.4 and road[-1] in "路街":
         return road[:-1] + ("大道" if random.random() < 0.5 else "街" if road[-1] == "路" else "路")
     return road_name(random)
 
 
-def _another_name(name: str, random: Random) -> str:
+_SIDE: Final = re.compile("(?P<stem>.{2,}?)[东西南北中]?(?P<kind>大街|大道|路|街)")
+
+
+def _lane(parts: Parts, random: Random) -> str:
+    return f"{random.randint(10, 3999)}弄" + parts.lane.split("弄")[1]
+
+
+def _number(_: Parts, random: Random) -> str:
+    return str(random.randint(1, 900))
+
+
+def _name(parts: Parts, random: Random) -> str:
+    name = parts.name
     at = random.randrange(min(2, len(name)))
     if random.random() < 0.7:
         return name[:at] + random.choice(words.STEM) + name[at + 1 :]
     return stem(random) + name[-2:]
+
+
+def _zone(_: Parts, random: Random) -> str:
+    return random.choice(words.ZONES)
+
+
+def _building(parts: Parts, random: Random) -> str:
+    lettered = parts.building.isalpha() if parts.building else random.random() < 0.15
+    return random.choice("ABCDEF") if lettered else str(random.randint(1, 40))
+
+
+def _unit(_: Parts, random: Random) -> str:
+    return str(random.randint(1, 9))
+
+
+def _floor(_: Parts, random: Random) -> str:
+    return str(random.randint(1, 20))
+
+
+def _room(_: Parts, random: Random) -> str:
+    return f"{random.randint(1, 33)}0{random.randint(1, 8)}"
+
+
+def _gate(_: Parts, random: Random) -> str:
+    return random.choice(words.GATES[:12])
+
+
+def _tenant(parts: Parts, random: Random) -> str:
+    if parts.tenant in words.WINGS:
+        return random.choice(words.WINGS)
+    return random.choice(words.SHOP_BRANDS) if random.random() < 0.4 else stem(random) + random.choice(words.SHOP_KINDS)
+
+
+_DRAWN: Final[dict[str, Callable[[Parts, Random], str]]] = {
+    "town": _town, "road": _road, "lane": _lane, "number": _number, "name": _name, "zone": _zone,
+    "building": _building, "unit": _unit, "floor": _floor, "room": _room, "gate": _gate, "tenant": _tenant,
+}  # fmt: skip
+"""Another value of an element."""
 
 
 def _label(change: str, parts: Parts, random: Random) -> int:
@@ -181,7 +218,8 @@ def _text(parts: Parts, random: Random, headed: bool) -> str:
     town = parts.town
     if town.endswith("街道"):
         town += random.choice(("办事处", "办", "", ""))
-    name = abbreviation(parts.name, random) if random.random() < 0.1 else parts.name
+    name = abbreviation(parts.name, random) if random.random() < 0.15 else parts.name
+    name = random.choice(words.DEVELOPERS) + name if parts.name and random.random() < 0.05 else name
     door = parts.lane or (parts.number + "号" if parts.number else "")
     inner = name + parts.zone + (parts.building + random.choice(words.BUILDING_FORMS) if parts.building else "")
     inner += (parts.unit + "单元" if parts.unit else "") + (parts.floor + random.choice("层楼F") if parts.floor else "")

@@ -7,8 +7,15 @@ from typing import Final
 from mgeo.addresses.script import TRADITIONAL_TO_SIMPLIFIED
 
 from training import lexicon as words
+from training.sounds import same_sounds
 
-_SAME_SOUND: Final = {c: group.replace(c, "") for group in words.HOMOPHONES for c in group}
+_COMMON: Final = {*words.STEM, *words.SURNAMES}
+_SAME_SOUND: Final = {
+    c: others
+    for group in same_sounds()
+    for c in _COMMON.intersection(group)
+    if (others := "".join(x for x in group if x in _COMMON and x != c))
+}
 _TRADITIONAL: Final = {new: chr(old) for old, new in reversed(TRADITIONAL_TO_SIMPLIFIED.items())}
 _FULL_WIDTH: Final = {c: c + 0xFEE0 for c in range(ord("0"), ord("9") + 1)} | {ord("("): "（", ord(")"): "）"}
 _NUMERALS: Final = "零一二三四五六七八九"

@@ -8,14 +8,15 @@ from typing import Final
 import numpy as np
 from mgeo.addresses import Divisions, canonical, normalise
 from mgeo.scoring.features import DIRECTIONS, pair_features
-from mgeo.scoring.prepared import NGRAMS, Weights
-from mgeo.scoring.scorer import PairScorer, Thresholds
+from mgeo.scoring.prepared import NGRAMS, Language
+from mgeo.scoring.scorer import PairScorer, Thresholds, sounds_of
 from numpy.typing import NDArray
 
 from training.evaluate import labels_of
 from training.forest import fit_forests
 from training.ngrams import count_ngrams, spelled
 from training.pair import Pair
+from training.sounds import same_sounds
 
 LEAST_SEEN: Final = 3
 GENERATED_SHARE: Final = 0.15
@@ -35,8 +36,8 @@ class Material:
         return Material([p for p, k in zip(self.pairs, keep, strict=True) if k], self.cosines[keep])
 
 
-def rarity(texts: Iterable[str]) -> Weights:
-    """ln(documents / seen in) of every n-gram seen in at least `LEAST_SEEN` texts."""
+def learn_language(texts: Iterable[str]) -> Language:
+    """ln(documents / seen in) of every n-gram seen in at least `LEAST_SEEN` texts, and what sounds the same."""
     plain = [canonical(normalise(text)) for text in texts]
     listed: dict[str, float] = {}
     for length in NGRAMS:
@@ -47,19 +48,20 @@ def rarity(texts: Iterable[str]) -> Weights:
             for key, times in zip(keys, seen, strict=True)
             if times >= LEAST_SEEN
         }
-    return Weights(dict(sorted(listed.items())), round(math.log(max(len(plain), 2) / (LEAST_SEEN - 1)), 4))
+    unseen = round(math.log(max(len(plain), 2) / (LEAST_SEEN - 1)), 4)
+    return Language(dict(sorted(listed.items())), unseen, sounds_of(same_sounds()))
 
 
 def fit_scorer(
-    divisions: Divisions, weights: Weights, generated: Material, labelled: Material | None, seed: int
+    divisions: Divisions, language: Language, generated: Material, labelled: Material | None, seed: int
 ) -> PairScorer:
     """A scorer with default thresholds, from generated pairs and, when there are any, a user's own."""
-    draft = PairScorer(divisions, weights, Thresholds())
+    draft = PairScorer(divisions, language, Thresholds())
     parts = [generated] if labelled is None else [generated, labelled]
     rows = np.concatenate([features(draft, part) for part in parts])
     labels = np.concatenate([labels_of(part.pairs) for part in parts])
     shares = _shares(generated.pairs, 0 if labelled is None else len(labelled.pairs))
-    return PairScorer(divisions, weights, Thresholds(), fit_forests(rows[:, : len(DIRECTIONS)], labels, shares, seed))
+    return PairScorer(divisions, language, Thresholds(), fit_forests(rows[:, : len(DIRECTIONS)], labels, shares, seed))
 
 
 def _shares(generated: Sequence[Pair], labelled: int) -> NDArray[np.float64]:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 from mgeo.addresses import Division, Divisions
-from mgeo.scoring.prepared import Weights
+from mgeo.scoring.prepared import Language
 from mgeo.scoring.scorer import PairScorer
 from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
@@ -22,7 +22,7 @@ from training.labelled import read_labelled
 from training.pair import Pair
 from training.pairs import Size, generate
 from training.report import make_report
-from training.scorer import Material, fit_scorer, rarity, scores_of
+from training.scorer import Material, fit_scorer, learn_language, scores_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class Ingredients:
     rows: list[Division]
     encoder: SentenceTransformer
     divisions: Divisions
-    weights: Weights
+    language: Language
     fitted: Material
     held_out: Material
     labelled: Material | None
@@ -96,13 +96,13 @@ def ingredients(seed: int, budget: Budget, labelled: Path | None, base: Path | N
     encoder = load_encoder(base) if base else new_encoder(seed)
     train_encoder(encoder, taught, seed, budget.steps, budget.batch, say)
     share_traditional(encoder)
-    weights = rarity(_texts([*taught, *fitted, *own]))
-    say(f"weights: {len(weights.rarity)} n-grams")
+    language = learn_language(_texts([*taught, *fitted, *own]))
+    say(f"language: {len(language.rarity)} n-grams")
     return Ingredients(
         rows,
         encoder,
         Divisions.of(rows),
-        weights,
+        language,
         Material(fitted, cosines(encoder, fitted)),
         Material(held_out, cosines(encoder, held_out)),
         Material(own, cosines(encoder, own)) if own else None,
@@ -121,15 +121,15 @@ def _generated(rows: list[Division], seed: int, budget: Budget, say: Say) -> lis
 def _fit(made: Ingredients, seed: int, say: Say) -> tuple[PairScorer, Material, NDArray[np.float32]]:
     """The scorer, and pairs it was not fitted on with the scores they get."""
     if made.labelled is None:
-        drafted = fit_scorer(made.divisions, made.weights, made.fitted, None, seed)
+        drafted = fit_scorer(made.divisions, made.language, made.fitted, None, seed)
         scores = scores_of(drafted, made.held_out)
         telling = ~_decisive(made.held_out)
         cuts = steady_thresholds(scores[telling], labels_of(made.held_out.pairs)[telling])
-        return PairScorer(made.divisions, made.weights, cuts, drafted.forests), made.held_out, scores
-    unseen = out_of_fold(made.divisions, made.weights, made.fitted, made.labelled, seed, say)
-    drafted = fit_scorer(made.divisions, made.weights, made.fitted, made.labelled, seed)
+        return PairScorer(made.divisions, made.language, cuts, drafted.forests), made.held_out, scores
+    unseen = out_of_fold(made.divisions, made.language, made.fitted, made.labelled, seed, say)
+    drafted = fit_scorer(made.divisions, made.language, made.fitted, made.labelled, seed)
     cuts = steady_thresholds(unseen, labels_of(made.labelled.pairs))
-    return PairScorer(made.divisions, made.weights, cuts, drafted.forests), made.labelled, unseen
+    return PairScorer(made.divisions, made.language, cuts, drafted.forests), made.labelled, unseen
 
 
 def _decisive(material: Material) -> NDArray[np.bool_]:

@@ -16,7 +16,7 @@ _MUNICIPALITY: Final = frozenset({"province", "city"})
 _SEPARATORS: Final = frozenset(",，、;；。.·/-|:")
 _GENERIC: Final = frozenset({"东区", "西区", "城区", "郊区", "矿区"})
 _NOT_A_DIVISION: Final = re.compile(
-    "[路街道巷线桥山河湖村镇乡站港里门弄坊名0-9]|大[学厦道街]|国道|高速|广场|公园|花园|小区|酒店|公司|银行|人家|家园"
+    "[路街道巷线桥山河湖村镇乡站港里门弄坊名]|[0-9](?![0-9]?[院中小])|大[学厦道街]|国道|高速|广场|公园|花园|小区|酒店|公司|银行|人家|家园"
 )
 _ROAD_AHEAD: Final = re.compile(".{0,2}(?:路|街(?!道)|大道|巷|桥|村)")
 """What follows a short name when it is not a division after all but the stem of a road or a place (南京路)."""

@@ -1,6 +1,7 @@
 """What a pair of addresses has in common and where it disagrees, as numbers.
 
-Every feature has a direction: +1 when more of it can only speak for a match, -1 against, 0 for context.
+Every feature has a direction: +1 when more of it can only speak for a match, -1 against, 0 for context. The two sides
+have an order of their own, so that nobody has to think of one: the same two addresses always give the same row.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -83,6 +84,8 @@ def _names(a: Prepared, b: Prepared) -> Values:
     yield _gap(a.name, b)
     yield float(bool(b.name) and b.name in a.whole)
     yield float(bool(a.name) and a.name in b.whole)
+    yield float(bool(b.name) and b.name_sound in a.sound)
+    yield float(bool(a.name) and a.name_sound in b.sound)
     yield float(bool(b.kind) and b.kind == a.kind)
     yield float(bool(b.kind and a.kind) and b.kind not in a.whole)
     yield float(len(a.names))
@@ -102,6 +105,8 @@ _NAMES: Final = (
     ("name_a_gap", -1),
     ("name_b_inside", 1),
     ("name_a_inside", 1),
+    ("name_b_sounds_inside", 1),
+    ("name_a_sounds_inside", 1),
     ("kind_agrees", 0),
     ("kind_conflicts", 0),
     ("names_a", 0),
@@ -115,8 +120,10 @@ def _char_overlap(x: str, y: str) -> float:
 
 def _roads(a: Prepared, b: Prepared) -> Values:
     agrees = any(r in a.whole for r in b.roads) or any(r in b.whole for r in a.roads)
+    sounds = agrees or any(r in a.sound for r in b.road_sounds) or any(r in b.sound for r in a.road_sounds)
     alike = max((_char_overlap(x, y) for x in a.roads for y in b.roads), default=-1.0)
     yield float(agrees)
+    yield float(sounds)
     yield 1.0 if agrees else alike
     yield float(bool(a.roads and b.roads) and not agrees)
     yield float(len(a.roads))
@@ -127,6 +134,7 @@ def _roads(a: Prepared, b: Prepared) -> Values:
 
 _ROADS: Final = (
     ("road_agrees", 1),
+    ("road_sounds_agree", 1),
     ("road_alike", 0),
     ("road_conflicts", -1),
     ("roads_a", 0),
@@ -137,12 +145,12 @@ _ROADS: Final = (
 
 
 def _elements(a: Prepared, b: Prepared) -> Values:
-    """+1 agrees, -1 conflicts, 0 neither side says it, -0.3 only b says it, 0.3 only a."""
+    """+1 agrees, -1 conflicts, 0 neither side says it, -0.3 only one does."""
     agreed = (a.name == b.name != "") + (a.address.road == b.address.road != "")
     for element in _COMPARED:
         x, y = a.keys.get(element), b.keys.get(element)
         if x is None or y is None:
-            yield 0.0 if x is y else (-0.3 if x is None else 0.3)
+            yield 0.0 if x is y else -0.3
         elif x == y:
             agreed += 1
             yield 1.0
@@ -178,7 +186,7 @@ def _places(a: Prepared, b: Prepared) -> Values:
         if x and y:
             yield 1.0 if x == y else (0.2 if x[:2] == y[:2] else -1.0)
         elif x or y:
-            yield 0.5 if (x or y)[:2] in (b.whole if x else a.whole) else (0.1 if x else -0.1)
+            yield 0.5 if (x or y)[:2] in (b.whole if x else a.whole) else -0.1
         else:
             yield 0.0
     yield float(len(a.address.stated))
@@ -236,8 +244,14 @@ def pair_features(pairs: Sequence[tuple[Prepared, Prepared]], cosine: NDArray[np
     That last column is what `rules.settled` says.
     """
     table = np.empty((len(pairs), len(DIRECTIONS) + 1), dtype=np.float32)
-    for row, (a, b) in enumerate(pairs):
+    for row, pair in enumerate(pairs):
+        b, a = sorted(pair, key=_asking)
         table[row, 1:-1] = [value for group in _GROUPS for value in group(a, b)]
+        table[row, -1] = settled(a, b)
     table[:, 0] = cosine
-    table[:, -1] = [settled(a, b) for a, b in pairs]
     return table
+
+
+def _asking(side: Prepared) -> tuple[int, int, str]:
+    """Who asks for a place names more levels and says more than an index does that lists it."""
+    return len(side.address.stated), len(side.text), side.text

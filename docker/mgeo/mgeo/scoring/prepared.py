@@ -4,7 +4,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from operator import add, mul
 from typing import Final, NamedTuple
 
@@ -16,10 +16,12 @@ _NOISE: Final = re.compile(
     r"(?:交叉路?口|交汇处?|交接处|路口|交口)?(?:往?[东西南北]{1,2}(?:侧|面|边|方向)?)?\d{1,5}米|交叉路?口|交汇处?|附近|旁边?|对面|隔壁|[,;。、·:\-_]"
 )
 _MAY_BE_NOISY: Final = re.compile(r"[米口汇近旁对隔,;。、·:\-_]")  # one of these is in every kind of noise
+_SIGNS: Final = re.compile(r"[(),;。、·:]")
 _BRACKETED: Final = re.compile(r"\([^()]*\)?")
 _BARE: Final = re.compile(r"[甲乙丙丁附]?[a-z]*\d*[a-z]?(?:(?:号[之附-]|[-之/、.至+])[a-z]?\d+[a-z]?)*")
 _BRANCH: Final = re.compile("号[之附-]|之")
 _NUMBERED: Final = ("number", "lane", "building", "unit", "floor", "room", "group", "zone")
+_OF_A_CHAIN: Final = re.compile("(.{1,14}?)(?:店|支行|分行|分店|营业厅|营业部|网点|分公司)")
 _DIGITS: Final = re.compile(r"[a-z]?\d+[a-z]?")
 _PLACE_WORD: Final = re.compile(
     "小区|花园|公寓|大厦|广场|家园|新村|工业园|工业区|科技园|产业园|有限公司|公司|酒店|超市|便利店|学校|小学|中学|大学|学院|医院|宾馆|"
@@ -28,11 +30,15 @@ _PLACE_WORD: Final = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Weights:
-    """Rarity of character n-grams: ln(documents / seen in); *unseen* for those not listed."""
+class Language:
+    """What is known of the language that addresses are written in."""
 
     rarity: dict[str, float]
+    """Of character n-grams: ln(documents / seen in)."""
     unseen: float
+    """The rarity of those that are not listed."""
+    sounds: dict[int, int] = field(default_factory=dict)
+    """Code point -> that of one character for all that sound the same; may be missing."""
 
 
 class Grams(NamedTuple):  # made six times per text, and cheaper to make than a dataclass
@@ -52,6 +58,8 @@ class Prepared(NamedTuple):
     """Canonical text below the divisions, without brackets, offsets and punctuation."""
     whole: str
     """Canonical text below the divisions, with everything."""
+    plain: str
+    """`whole` without brackets and commas, but with what stands in them."""
     grams: tuple[Grams, ...]
     """For n = 1, 2, 3: tf-idf of the n-grams of `whole`."""
     name: str
@@ -60,6 +68,10 @@ class Prepared(NamedTuple):
     name_grams: tuple[Grams, ...]
     """For each of `names`: rarity of its 1- and 2-grams."""
     roads: tuple[str, ...]
+    sound: str
+    """`whole` by its sound, and so are the next two."""
+    name_sound: str
+    road_sounds: tuple[str, ...]
     numbers: frozenset[str]
     keys: dict[str, str]
     """Element -> its bare identity (building 6号楼 -> 6)."""
@@ -67,8 +79,8 @@ class Prepared(NamedTuple):
     """The word that says what kind of place the finest name is (小区, 公司, ...); "" when unclear."""
 
 
-def prepare(text: str, divisions: Divisions, weights: Weights) -> Prepared:
-    rarity, unseen = weights.rarity.get, weights.unseen
+def prepare(text: str, divisions: Divisions, language: Language) -> Prepared:
+    rarity, unseen, sounds = language.rarity.get, language.unseen, language.sounds
     address = parse_normalised(normalise(text), divisions)
     whole = canonical(address.rest)
     local = _BRACKETED.sub("", whole) if "(" in whole else whole
@@ -76,17 +88,22 @@ def prepare(text: str, divisions: Divisions, weights: Weights) -> Prepared:
         local = _NOISE.sub("", local)
     names = tuple([canonical(p) for p in address.pieces])
     name = names[-1] if names else ""
+    roads = tuple([canonical(r) for r in (address.road, address.crossroad) if r])
     kinds = _PLACE_WORD.findall(name)
     return Prepared(
         text=text,
         address=address,
         local=local,
         whole=whole,
+        plain=_SIGNS.sub("", whole),
         grams=tuple([_tfidf(grams, rarity, unseen) for grams in _ngrams(whole)]),
         name=name,
         names=names,
         name_grams=tuple([_name_grams(n, rarity, unseen) for n in names]),
-        roads=tuple([canonical(r) for r in (address.road, address.crossroad) if r]),
+        roads=roads,
+        sound=whole.translate(sounds),
+        name_sound=name.translate(sounds),
+        road_sounds=tuple([road.translate(sounds) for road in roads]),
         numbers=frozenset(_DIGITS.findall(local)),
         keys=_keys(address),
         kind=kinds[-1] if kinds else "",
@@ -118,6 +135,8 @@ def _keys(address: Address) -> dict[str, str]:
     keys = {element: bare(value) for element in _NUMBERED if (value := getattr(address, element))}
     if address.gate:
         keys["gate"] = canonical(address.gate)
+    if address.aside and (branch := _OF_A_CHAIN.fullmatch(address.aside)):
+        keys["branch"] = branch.group(1)
     return keys
 
 

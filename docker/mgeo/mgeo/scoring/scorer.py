@@ -1,7 +1,7 @@
 """Scores, verdicts and differences of address pairs."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -13,11 +13,11 @@ from mgeo.addresses import Divisions
 from mgeo.scoring.differences import Difference, differences
 from mgeo.scoring.features import DIRECTIONS, pair_features
 from mgeo.scoring.forest import Forest
-from mgeo.scoring.prepared import Prepared, Weights, prepare
+from mgeo.scoring.prepared import Language, Prepared, prepare
 from mgeo.scoring.rules import DIFFERENT, MATCH, NO_MATCH, PARTIAL
 
 Verdict = Literal["match", "partial", "different"]
-FORMAT: Final = 1
+FORMAT: Final = 2
 RELATED_SHARE: Final = 0.6
 """Weight of P(related) in a score beside P(match): a partial match stands a little above the middle."""
 
@@ -43,7 +43,7 @@ class PairScorer:
     """Without *forests* (a plain sentence-transformers folder) the score is the cosine itself."""
 
     divisions: Divisions
-    weights: Weights
+    language: Language
     thresholds: Thresholds
     forests: Forests | None = None
 
@@ -53,7 +53,7 @@ class PairScorer:
         table, scoring = model_dir / "divisions.tsv", model_dir / "scoring.json"
         divisions = Divisions.load(table) if table.is_file() else Divisions()
         if not scoring.is_file():
-            return cls(divisions, Weights({}, 1.0), Thresholds())
+            return cls(divisions, Language({}, 1.0), Thresholds())
         try:
             return _from_json(divisions, json.loads(scoring.read_text(encoding="utf-8")))
         except (KeyError, TypeError, json.JSONDecodeError) as broken:
@@ -61,7 +61,7 @@ class PairScorer:
 
     def prepare(self, text: str) -> Prepared:
         """The reusable half of a comparison; worth caching by text."""
-        return prepare(text, self.divisions, self.weights)
+        return prepare(text, self.divisions, self.language)
 
     def score(self, a: Sequence[str], b: Sequence[str], cosine: NDArray[np.float32]) -> NDArray[np.float32]:
         """Scores in 0..1, float32 [n]; *cosine* [n] is the embedding cosine of each pair."""
@@ -109,7 +109,11 @@ class PairScorer:
             "format": FORMAT,
             "features": list(DIRECTIONS),
             "thresholds": {"match": self.thresholds.match, "partial": self.thresholds.partial},
-            "weights": {"unseen": self.weights.unseen, "rarity": self.weights.rarity},
+            "language": {
+                "sounds": _groups(self.language.sounds),
+                "unseen": self.language.unseen,
+                "rarity": self.language.rarity,
+            },
             "related": self.forests.related.to_json(),
             "match": self.forests.match.to_json(),
         }
@@ -118,12 +122,25 @@ class PairScorer:
 def _from_json(divisions: Divisions, data: dict[str, Any]) -> PairScorer:
     if data["format"] != FORMAT or data["features"] != list(DIRECTIONS):
         raise ValueError("scoring.json was written for another version of the scorer: train the model again")
+    language = data["language"]
     return PairScorer(
         divisions,
-        Weights(_shared(data["weights"]["rarity"]), float(data["weights"]["unseen"])),
+        Language(_shared(language["rarity"]), float(language["unseen"]), sounds_of(language["sounds"])),
         Thresholds(**data["thresholds"]),
         Forests(Forest.from_json(data["related"]), Forest.from_json(data["match"])),
     )
+
+
+def sounds_of(groups: Iterable[str]) -> dict[int, int]:
+    """`Language.sounds` from *groups* of characters that sound the same."""
+    return {ord(character): ord(group[0]) for group in groups for character in group}
+
+
+def _groups(sounds: dict[int, int]) -> list[str]:
+    alike: dict[int, list[int]] = {}
+    for character, first in sounds.items():
+        alike.setdefault(first, []).append(character)
+    return ["".join(map(chr, group)) for group in alike.values()]
 
 
 def _shared(rarity: dict[str, float]) -> dict[str, float]:
