@@ -40,7 +40,7 @@ async def batching(engine: StubEngine, **limits: Any) -> AsyncIterator[Batcher]:
     yield batcher
     if isinstance(engine, GatedEngine):
         engine.gate.set()
-    batcher.stop()
+    await batcher.stop()
 
 
 async def test_vectors_come_back_in_the_order_of_the_texts() -> None:
@@ -149,11 +149,15 @@ async def test_a_stopping_batcher_finishes_what_it_has_and_takes_no_more() -> No
         await asyncio.to_thread(engine.entered.wait, 10)
         waiting = asyncio.create_task(batcher.encode([[2]]))
         await asyncio.sleep(0)
-        batcher.stop()
+        stopping = asyncio.create_task(batcher.stop())
+        await asyncio.sleep(0)
         with pytest.raises(Stopping):
             await batcher.encode([[3]])
+        assert not stopping.done()
         engine.gate.set()
         assert len(await working) == len(await waiting) == 1
+        await stopping
+        assert not [thread for thread in threading.enumerate() if thread.name.startswith("encode-")]
 
 
 async def test_a_request_bigger_than_the_queue_is_taken_when_nothing_waits() -> None:

@@ -44,6 +44,14 @@ def test_a_long_text_does_not_ride_with_short_ones() -> None:
     assert choose([100, 5, 5, 5], 256) == [0]
 
 
+@given(lengths, budgets)
+def test_no_text_brings_more_padding_than_a_batch_of_its_own_costs(sizes: list[int], budget: int) -> None:
+    for batch in split(sizes, budget):
+        rising = [sizes[i] for i in batch]
+        assert rising == sorted(rising)
+        assert all(n * (rising[n] - rising[n - 1]) * 64 <= budget for n in range(1, len(rising)))
+
+
 def test_one_pair_is_shared_by_two_idle_workers() -> None:
     first = choose([20, 20], fair_budget(40, 2, 256))
     assert len(first) == 1

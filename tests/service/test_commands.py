@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -55,19 +57,61 @@ def test_a_broken_config_ends_the_server_with_every_problem(tmp_path: Path) -> N
 
 
 def test_sigterm_finishes_what_was_accepted_and_exits_cleanly(onnx_folder: Path) -> None:
-    pairs = [{"a": f"北京市海淀区大街{i}号" * 6, "b": f"上海弄{i}号" * 6} for i in range(1000)]
-    answers: list[tuple[int, dict[str, Any]]] = []
     with server(MGEO_ENGINE="onnx", MGEO_MODEL=str(onnx_folder)) as (address, process):
-        until_ready(address)
-        asking = threading.Thread(target=lambda: answers.append(ask(f"{address}/similarity", {"pairs": pairs})))
-        asking.start()
-        while "mgeo_queue_tokens 0.0" in metrics(address) and asking.is_alive():
-            time.sleep(0.002)
+        asking, answers = busy(address)
         process.send_signal(signal.SIGTERM)
         asking.join(60)
         assert process.wait(30) == 0
     assert answers[0][0] == 200
     assert len(answers[0][1]["results"]) == 1000
+
+
+@pytest.mark.parametrize(("drain_s", "signals", "code"), [(0, 1, 0), (60, 2, 128 + signal.SIGTERM)])
+def test_a_server_that_may_not_finish_ends_without_a_crash(
+    onnx_folder: Path, tmp_path: Path, drain_s: int, signals: int, code: int
+) -> None:
+    """Once the time to drain is over, or at the second signal."""
+    (tmp_path / "config.yaml").write_text(f"serving: {{drain_s: {drain_s}}}\n")
+    more = {"MGEO_CONFIG": str(tmp_path / "config.yaml"), "MGEO_ENGINE": "onnx", "MGEO_MODEL": str(onnx_folder)}
+    with server(**more) as (address, process):
+        asking, _ = busy(address)
+        for _ in range(signals):
+            process.send_signal(signal.SIGTERM)
+            time.sleep(0.05)
+        assert process.wait(30) == code
+        asking.join(60)
+        assert process.stderr
+        log = process.stderr.read()
+    assert "terminate called" not in log
+    assert ("ended before all was answered" in log) == (signals == 2)
+
+
+def busy(address: str) -> tuple[threading.Thread, list[tuple[int, dict[str, Any]]]]:
+    """A server that has begun to answer a thousand long pairs: who asks, and where the answer will be."""
+    until_ready(address)
+    pairs = [{"a": f"北京市海淀区大街{i}号" * 6, "b": f"上海弄{i}号" * 6} for i in range(1000)]
+    answers: list[tuple[int, dict[str, Any]]] = []
+
+    def ask_for_all() -> None:
+        with contextlib.suppress(OSError, ValueError, AssertionError):  # the server may end in the middle of it
+            answers.append(ask(f"{address}/similarity", {"pairs": pairs}))
+
+    asking = threading.Thread(target=ask_for_all)
+    asking.start()
+    while "mgeo_queue_tokens 0.0" in metrics(address) and asking.is_alive():
+        time.sleep(0.002)
+    return asking, answers
+
+
+def test_a_port_that_is_taken_is_named() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = command("server", MGEO_HOST="127.0.0.1", MGEO_PORT=port)
+    assert done.returncode == 3
+    assert done.stderr == f"cannot listen on 127.0.0.1 port {port}: Address already in use; {_CHOOSE}\n"
+
+
+_CHOOSE = "MGEO_HOST and MGEO_PORT choose another"
 
 
 def metrics(address: str) -> str:

@@ -22,6 +22,7 @@ Vector = NDArray[np.float32]
 _WINDOW = 256  # how far a batch may look ahead for texts of like length
 _MANY = 32  # texts of one caller; who has more waiting lets others go first after every batch
 _FIRST_GUESS = 5_000.0  # tokens per second, until measured
+_LAST_BATCH_S = 10.0
 _INSTANT_S = 0.0005  # work this short is done on the spot: handing it to a thread and back takes as long
 
 
@@ -90,11 +91,15 @@ class Batcher:
             thread.start()
             self._threads.append(thread)
 
-    def stop(self) -> None:
-        """No new work; what is queued is still done, then the threads end."""
+    async def stop(self) -> None:
+        """No new work; what is queued and waited for is still done. Returns when the threads have ended.
+
+        An interpreter that ends while one of them is inside the model's library ends with a crash of that library.
+        """
         with self._condition:
             self._stopping = True
             self._condition.notify_all()
+        await asyncio.gather(*(asyncio.to_thread(thread.join, _LAST_BATCH_S) for thread in self._threads))
 
     def waiting_s(self) -> float:
         """How long new work would wait, by the speed measured so far."""

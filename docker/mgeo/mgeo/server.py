@@ -36,11 +36,16 @@ def main() -> int:
         print(error, file=sys.stderr)
         return 2
     set_up(settings.logging.level)
+    try:
+        bound = _bound(settings.serving.host, settings.serving.port)
+    except OSError as error:
+        where = f"{settings.serving.host} port {settings.serving.port}"
+        reason = str(error.strerror).partition(" (")[0]  # in brackets it says where, as we do
+        print(f"cannot listen on {where}: {reason}; MGEO_HOST and MGEO_PORT choose another", file=sys.stderr)
+        return 3
     state = State()
     config = uvicorn.Config(
         create_app(settings, state, _lifespan(settings, state)),
-        host=settings.serving.host,
-        port=settings.serving.port,
         access_log=False,
         proxy_headers=False,
         log_config=None,
@@ -48,8 +53,14 @@ def main() -> int:
         timeout_keep_alive=75,  # longer than routers keep idle connections: they close first, and no request is lost
         timeout_graceful_shutdown=settings.serving.drain_s,
     )
-    Server(config, state).run([config.bind_socket()])
+    Server(config, state).run([bound])
     return 0
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    bound = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    say("listening", host=host, port=port)
+    return bound
 
 
 class Server(uvicorn.Server):
@@ -70,10 +81,12 @@ class Server(uvicorn.Server):
         return kind(config=self.config, server_state=self.server_state, app_state=self.lifespan.state)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - a signal handler
+        if self.should_exit:
+            say("ended before all was answered", level=logging.WARNING, signal=sig)
+            os._exit(128 + sig)  # at once, as asked: threads inside the model's library would turn an exit into a crash
         self._state.drains()
         say("draining", signal=sig)
         # not super(): it would raise the signal again after a clean shutdown, and the exit code would say "killed"
-        self.force_exit = self.should_exit
         self.should_exit = True
 
 

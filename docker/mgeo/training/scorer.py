@@ -18,7 +18,8 @@ from training.ngrams import count_ngrams, spelled
 from training.pair import Pair
 from training.sounds import same_sounds
 
-LEAST_SEEN: Final = 3
+LEAST_SEEN: Final = {1: 5, 2: 20, 3: 50}
+"""Texts that hold an n-gram, by its length, before it is listed: rarer ones tell no more than that they are rare."""
 GENERATED_SHARE: Final = 0.15
 """Total weight of the generated pairs beside a user's labelled ones."""
 DECISIVE_WEIGHT: Final = 0.4
@@ -37,7 +38,7 @@ class Material:
 
 
 def learn_language(texts: Iterable[str]) -> Language:
-    """ln(documents / seen in) of every n-gram seen in at least `LEAST_SEEN` texts, and what sounds the same."""
+    """ln(documents / seen in) of every n-gram that is listed (`LEAST_SEEN`), and what sounds the same."""
     plain = [canonical(normalise(text)) for text in texts]
     listed: dict[str, float] = {}
     for length in NGRAMS:
@@ -46,9 +47,9 @@ def learn_language(texts: Iterable[str]) -> Language:
         listed |= {
             spelled(int(key), length): round(math.log(len(plain) / int(times)), 4)
             for key, times in zip(keys, seen, strict=True)
-            if times >= LEAST_SEEN
+            if times >= LEAST_SEEN[length]
         }
-    unseen = round(math.log(max(len(plain), 2) / (LEAST_SEEN - 1)), 4)
+    unseen = round(math.log(max(len(plain) / (LEAST_SEEN[1] - 1), 2)), 4)
     return Language(dict(sorted(listed.items())), unseen, sounds_of(same_sounds()))
 
 

@@ -2,10 +2,9 @@
 
 import math
 import re
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from operator import add, mul
+from operator import add
 from typing import Final, NamedTuple
 
 from mgeo.addresses import Address, Divisions, canonical, normalise, parse_normalised
@@ -119,11 +118,11 @@ def _ngrams(text: str) -> tuple[list[str], ...]:
 def _tfidf(grams: list[str], rarity: Rarity, unseen: float) -> Grams:
     found = {gram: rarity(gram, unseen) for gram in grams}
     if len(found) < len(grams):
-        for gram, count in Counter(grams).items():
-            if count > 1:
-                found[gram] *= count
+        found = dict.fromkeys(found, 0.0)
+        for gram in grams:
+            found[gram] += rarity(gram, unseen)
     values = found.values()
-    return Grams(found, sum(values), math.sqrt(sum(map(mul, values, values))))
+    return Grams(found, sum(values), math.hypot(*values))
 
 
 def _name_grams(name: str, rarity: Rarity, unseen: float) -> Grams:
