@@ -157,7 +157,7 @@ async def test_a_stopping_batcher_finishes_what_it_has_and_takes_no_more() -> No
         engine.gate.set()
         assert len(await working) == len(await waiting) == 1
         await stopping
-        assert not [thread for thread in threading.enumerate() if thread.name.startswith("encode-")]
+        assert not any(thread.is_alive() for thread in batcher._threads)
 
 
 async def test_a_request_bigger_than_the_queue_is_taken_when_nothing_waits() -> None:

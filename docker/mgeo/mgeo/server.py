@@ -58,8 +58,10 @@ def main() -> int:
 
 
 def _bound(host: str, port: int) -> socket.socket:
-    bound = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
-    say("listening", host=host, port=port)
+    sixth = ":" in host
+    family = socket.AF_INET6 if sixth else socket.AF_INET
+    bound = socket.create_server((host, port), family=family, dualstack_ipv6=sixth)  # :: is every address, old and new
+    say("listening", host=host, port=bound.getsockname()[1])
     return bound
 
 

@@ -19,10 +19,11 @@ _COUNTED: Final = re.compile(
 _UNSAID: Final = re.compile(  # a number or a room that does not say so; a digit comes first: the search skips to it
     r"\d(?<=[\u4e00-\u9fff)a-z].)(?:"
     r"(?P<head>\d{0,2}[a-z]?)-(?P<unit>\d{1,2})-(?P<inner>\d{1,4}[a-z]?)(?:[室房]|(?=[,;()。、:]|$))"
-    r"|(?<![路街道巷弄].)(?P<building>\d?[a-z]?)-(?P<room>\d{3,4}[a-z]?)(?:[室房]|(?=[,;()。、:]|$))"
-    r"|(?<=[路街道巷弄].)(?<![国省县乡]道.)(?P<door>\d{0,4}[a-z]?(?:-\d{1,3})?)(?=[,;()。:]|$)"
+    r"|(?<![路街道巷].)(?P<building>\d?[a-z]?)-(?P<room>\d{3,4}[a-z]?)(?:[室房]|(?=[,;()。、:]|$))"
+    r"|(?<=[路街道巷弄].)(?<![国省县乡]道.)(?P<door>\d{0,4}[a-z]?(?:-\d{1,2})?)(?=[,;()。:]|$)"
     r"|(?<=[元楼栋幢座层号].)\d{1,3}[a-z]?(?=[,;()。:]|$))"
 )
+_BELOW_GROUND: Final = re.compile(r"(?:地下|负|(?<=[\u4e00-\u9fff])-)(?=\d(?:-\d)?[层楼])")
 _INVISIBLE: Final = [chr(c) for c in (*range(0x20), 0x7F, *range(0x200B, 0x2010), 0x2060, 0xFEFF)]
 _BLANK: Final = [c for c in map(chr, range(0x3001)) if c.isspace()]
 _RESPELT: Final[dict[str, str]] = {
@@ -37,7 +38,7 @@ _BUILDING: Final = re.compile(  # the word's first character comes first: the se
     r"[#号幢座栋](?<=[0-9a-z甲乙丙丁].)(?:(?<=#)楼?|(?<=号)[楼栋幢座]|(?<=[幢座])|(?<=栋)楼)(?![a-z]座)"
 )
 _FLOOR: Final = re.compile(r"(?:楼(?<=\d楼)|f(?<=\df)(?![a-z]))(?!\d*[号栋])")
-_ORDINAL: Final = re.compile(r"第(\d{1,3})(?:(?:人民)?医(院)|(?:高级)?(中)学|(小)学|(幼)儿园)")
+_ORDINAL: Final = re.compile(r"第(\d{1,3})(?:(?:人民)?医(院)|(中)学|(小)学|(幼)儿园)")
 _COMPANY: Final = re.compile("股份有限责任公司|股份有限公司|有限责任公司|集团有限公司|有限公司|股份公司")
 _MAY_CHANGE: Final = re.compile(
     "[零〇一二三四五六七八九十两壹贰叁#号幢座栋楼f办公第]"
@@ -45,10 +46,14 @@ _MAY_CHANGE: Final = re.compile(
 
 
 def normalise(text: str) -> str:
-    """Half width, lower case, simplified, no blanks; counted numerals become digits (八十八号 -> 88号)."""
+    """Half width, lower case, simplified, no blanks; counted numerals become digits (八十八号 -> 88号).
+
+    Numbers that do not say what they count are told: 人民路12 -> 人民路12号.
+    """
     text = unicodedata.normalize("NFKC", text[:MAX_CHARACTERS]).lower()[:MAX_CHARACTERS]
     text = _ODD.sub(_respelt, text)
-    return _UNSAID.sub(_in_words, _COUNTED.sub(_in_digits, text))[:MAX_CHARACTERS]
+    text = _BELOW_GROUND.sub("b", _COUNTED.sub(_in_digits, text))
+    return _UNSAID.sub(_in_words, text)[:MAX_CHARACTERS]
 
 
 def canonical(normalised: str) -> str:
@@ -75,9 +80,10 @@ def _in_words(match: re.Match[str]) -> str:
     """What numbers count: 翠园3-2-501 -> 翠园3栋2单元501室, 翠园3栋2-501 -> 翠园3栋2单元501室, 人民路12 -> 12号."""
     first, before = match.group()[0], match.string[match.start() - 1]
     if room := match["inner"]:
-        return f"{first}{match['head']}{'号' if before in '路街道巷' else '栋'}{match['unit']}单元{room}室"
+        return f"{first}{match['head']}{'号' if before in '路街道巷弄' else '栋'}{match['unit']}单元{room}室"
     if room := match["room"]:
-        return f"{first}{match['building']}{'单元' if before in '楼栋幢座' else '栋'}{room}室"
+        unit = "单元" if before in "楼栋幢座" else "号" if before == "弄" else "栋"
+        return f"{first}{match['building']}{unit}{room}室"
     return match.group() + ("室" if match["door"] is None else "号")
 
 

@@ -9,20 +9,20 @@ from mgeo.addresses.normalise import normalise
 
 _N: Final = r"(?:[甲乙丙丁]?[a-z]?\d{1,6}[a-z]?(?:[-之/、.至][a-z]?\d{1,5}[a-z]?){0,3}|[a-z]{1,2}\d{0,3}|[甲乙丙丁])"
 _TOKEN: Final = re.compile(
-    r"(?P<gate>(?:[东西南北]{1,2}|[正后前侧大])?\d?号?(?:门|入口|出口|出入口)(?![诊店牌面窗厅业口市头])|[a-h]\d?出?口)"
+    r"(?P<gate>(?:[东西南北]{1,2}|[正后前侧大])?(?:\d?号?门|\d{0,2}号?(?:入口|出口|出入口))(?![诊店牌面窗厅业口市头])|(?<![a-z])[a-h]\d{0,2}出?口(?![腔语岸味]))"
     r"|(?P<crossing>(?:的)?(?:交叉路?口|交汇处?|交接处|路口|交口)(?:往?[东西南北]{1,2}(?:侧|面|边|方向)?)?(?:\d{1,5}米)?)"
     r"|(?P<offset>往?[东西南北]{1,2}(?:侧|面|边|行)?约?\d{1,5}(?:米|公里)|\d{1,5}米|附近|旁边|对面|隔壁|与|[,;()。、:])"
-    r"|(?:地铁|轻轨|轨道交通)?(?P<route>[sxygn]?\d{1,4}(?:国道|省道|县道|乡道|号公路|号线)|[国省县乡]道\d{1,4})"
+    r"|(?:地铁|轻轨|轨道交通)?(?P<route>[sxygn]?\d{1,4}(?:国道|省道|县道|乡道|号公路|号线(?![缆上下条材路]))|[国省县乡]道\d{1,4})"
     rf"|(?<=[道路速线])(?:k(?P<stone>\d{{1,4}}(?:\+\d{{1,3}})?)(?:公里)?(?:处|(?=[,;()。、:]|$))|(?P<km>\d{{1,4}})公里处?)"
     r"|(?P<zone>(?:[东西南北中a-z]|\d{1,2})(?:区|期)(?!域))"
     r"|(?P<annex>附\d{1,3}号(?![楼院栋幢座]))"
     rf"|(?P<n>{_N})(?P<u>号附\d{{1,3}}号(?![楼院栋幢座])|号[之-]\d{{1,3}}号?(?![-\d号层楼f院栋幢座单室房])"
-    r"|号楼|号院|号[栋幢座]|#楼|#|栋|幢|座|号门|号(?!线)|支弄|弄|单元|层|楼|室|房|f(?![a-z])|[大小]?[组队]|排|巷)"
+    r"|号楼|号院|号[栋幢座]|#楼|#|栋|幢|座|号门|号(?!线(?![缆上下条材路]))|支弄|弄|单元|层|楼|室|房|f(?![a-z])|[大小]?[组队]|排|巷)"
     r"|(?P<name>[^\d,;()。、:与]{1,12}?)"
     r"(?P<s>街道办事处|街道办|街道(?![口与和])|办事处|开发区|高新区|村委会|居委会|社区|镇(?![江海平雄宁远中])|乡(?![村下])|大道|大街|公路|高速"
     r"|胡同|路(?!局|街道)|街(?!道)|(?<!小)巷(?!子)|线(?=[与东西南北\d]|$)|道(?=[\d与]|$)|(?<!新)村(?=[\d东西南北中(]|$))"
     r"(?P<tail>[东西南北中]?\d{1,2}段|[东西南北中]段|[东西南北](?=\d{1,5}号)|)"
-    r"|(?P<text>[^\d,;()。、:]{1,24}?(?=\d|[,;()。、:]|[a-z]\d|[a-z][座栋区幢口]|(?<=...)[东西南北中]区(?=[\d,;()。、:]|$)|附近|$)|[^\d,;()。、:]{1,24}|.)",
+    r"|(?P<text>[^\d,;()。、:]{1,24}?(?=\d|[,;()。、:]|[a-z]\d|[a-z][座栋区幢]|(?<![a-z])[a-h]\d{0,2}出?口(?![腔语岸味])|(?<=...)[东西南北中]区(?=[\d,;()。、:]|$)|附近|$)|[^\d,;()。、:]{1,24}|.)",
     re.DOTALL,
 )
 _UNITS: Final[dict[str, str]] = {
@@ -34,7 +34,8 @@ _UNITS: Final[dict[str, str]] = {
 _TOWNS: Final = frozenset({"街道办事处", "街道办", "街道", "办事处", "镇", "乡", "开发区", "高新区"})
 _VILLAGES: Final = frozenset({"村委会", "居委会", "社区", "村"})
 _GATE_IN_TEXT: Final = re.compile(r"(?<=.)((?:东南|西南|东北|西北|[东西南北正后]\d?)(?:门|入口|出口))$")
-_WING_IN_TEXT: Final = re.compile("(?<=..)((?:急诊|门诊|住院|医技|教学|实验|行政|办公|综合|宿舍|科研)(?:大?楼|部))$")
+_WING_IN_TEXT: Final = re.compile("(?<=..)((?:急诊|门诊|住院|医技|教学|实验|行政|办公|综合|宿舍|科研)大?楼|住院部)$")
+_ROUTE: Final = re.compile("[a-z]?([0-9]+)([国省县乡]道)|([国省县乡]道)([0-9]+)")
 _ASIDE: Final = re.compile(r"\(([^()]{0,60})\)?")
 
 
@@ -53,8 +54,10 @@ class ParsedAddress:
     number: str = ""
     group: str = ""
     poi: str = ""
+    phase: str = ""
     zone: str = ""
     building: str = ""
+    wing: str = ""
     unit: str = ""
     floor: str = ""
     room: str = ""
@@ -124,16 +127,21 @@ class _Reading:
         elif kind == "crossing":
             self.crossing = True
         elif kind == "route":
-            self._road(match["route"])
+            self._road(_ROUTE.sub(r"\1\4\2\3", match["route"]))
         elif kind == "annex":
             self.found.setdefault("number", match["annex"])
         elif kind in ("stone", "km"):
             self.found.setdefault("number", match[kind] + "公里")
-        elif kind in ("gate", "zone"):
-            self.found.setdefault(kind, match.group())
+        elif kind == "gate":
+            self.found.setdefault("gate", match.group())
+        elif kind == "zone":
+            self.found.setdefault("phase" if match.group()[-1] == "期" else "zone", match.group())
 
     def _numbered(self, number: str, unit: str) -> None:
-        self.found.setdefault(_UNITS.get(unit[:2], "group" if unit[-1] in "组队" else "building"), number + unit)
+        element = _UNITS.get(unit[:2], "group" if unit[-1] in "组队" else "building")
+        if element == "floor" and self.found.get("floor", "").endswith("楼"):
+            self.found.setdefault("building", self.found.pop("floor"))  # 3楼5层
+        self.found.setdefault(element, number + unit)
 
     def _named(self, name: str, suffix: str, tail: str) -> None:
         if suffix in _TOWNS:
@@ -152,7 +160,7 @@ class _Reading:
             self.found.setdefault("gate", gate.group(1))
             text = text[: gate.start()]
         if text[-1:] in ("楼", "部") and (wing := _WING_IN_TEXT.search(text)):
-            self.found.setdefault("building", wing.group(1))
+            self.found.setdefault("wing", wing.group(1))
             text = text[: wing.start()]
         if len(text) > 1:
             self.pieces.append(text)

@@ -7,11 +7,11 @@ from mgeo.addresses import Divisions, canonical, parse
 from mgeo.scoring.prepared import bare
 
 _ELEMENTS: Final = (
-    "province", "city", "district", "town", "village", "road", "lane", "number", "group", "poi", "zone", "building",
-    "unit", "floor", "room", "gate",
+    "province", "city", "district", "town", "village", "road", "lane", "number", "group", "poi", "phase", "zone",
+    "building", "wing", "unit", "floor", "room", "gate",
 )  # fmt: skip
 _OPTIONAL: Final = frozenset({"province", "city", "district", "town"})
-_NUMBERED: Final = frozenset({"lane", "number", "group", "building", "unit", "floor", "room"})
+_NUMBERED: Final = frozenset({"lane", "number", "group", "building", "unit", "floor", "room", "phase", "zone"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,12 +15,12 @@ _NOISE: Final = re.compile(
     r"(?:交叉路?口|交汇处?|交接处|路口|交口)?(?:往?[东西南北]{1,2}(?:侧|面|边|方向)?)?\d{1,5}米|交叉路?口|交汇处?|附近|旁边?|对面|隔壁|[,;。、·:\-_]"
 )
 _MAY_BE_NOISY: Final = re.compile(r"[米口汇近旁对隔,;。、·:\-_]")  # one of these is in every kind of noise
-_SIGNS: Final = re.compile(r"[(),;。、·:]")
+_SIGNS: Final = re.compile(r"(?<![0-9a-z])[(),;。、·:]|[(),;。、·:](?![0-9a-z])")
 _BRACKETED: Final = re.compile(r"\([^()]*\)?")
 _BARE: Final = re.compile(r"[甲乙丙丁附]?[a-z]*\d*[a-z]?(?:(?:号[之附-]|[-之/、.至+])[a-z]?\d+[a-z]?)*")
 _BRANCH: Final = re.compile("号[之附-]|之")
-_NUMBERED: Final = ("number", "lane", "building", "unit", "floor", "room", "group", "zone")
-_OF_A_CHAIN: Final = re.compile("(.{1,14}?)(?:店|支行|分行|分店|营业厅|营业部|网点|分公司)")
+_NUMBERED: Final = ("number", "lane", "building", "unit", "floor", "room", "group", "phase", "zone")
+_GATE_WORDS: Final = re.compile("[号出](?=.)")
 _DIGITS: Final = re.compile(r"[a-z]?\d+[a-z]?")
 _PLACE_WORD: Final = re.compile(
     "小区|花园|公寓|大厦|广场|家园|新村|工业园|工业区|科技园|产业园|有限公司|公司|酒店|超市|便利店|学校|小学|中学|大学|学院|医院|宾馆|"
@@ -58,7 +58,7 @@ class Prepared(NamedTuple):
     whole: str
     """Canonical text below the divisions, with everything."""
     plain: str
-    """`whole` without brackets and commas, but with what stands in them."""
+    """`whole` without brackets and other signs, save those between two numbers; what stands in brackets is there."""
     grams: tuple[Grams, ...]
     """For n = 1, 2, 3: tf-idf of the n-grams of `whole`."""
     name: str
@@ -133,13 +133,13 @@ def _name_grams(name: str, rarity: Rarity, unseen: float) -> Grams:
 def _keys(address: Address) -> dict[str, str]:
     keys = {element: bare(value) for element in _NUMBERED if (value := getattr(address, element))}
     if address.gate:
-        keys["gate"] = canonical(address.gate)
-    if address.aside and (branch := _OF_A_CHAIN.fullmatch(address.aside)):
-        keys["branch"] = branch.group(1)
+        keys["gate"] = _GATE_WORDS.sub("", canonical(address.gate))
+    if address.wing:
+        keys["wing"] = address.wing[:2]
     return keys
 
 
 def bare(value: str) -> str:
-    """The identity inside a numbered element: 6号楼 -> 6, b座 -> b, 甲12号 -> 甲12, 12号之1 -> 12-1."""
+    """The identity inside a numbered element: 06号楼 -> 6, b座 -> b, 甲12号 -> 甲12, 12号之1 -> 12-1."""
     found = _BARE.match(value)
-    return _BRANCH.sub("-", found.group() if found else "") or value
+    return _BRANCH.sub("-", found.group() if found else "").lstrip("0") or value

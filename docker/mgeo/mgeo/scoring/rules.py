@@ -1,6 +1,6 @@
-"""What needs no model: the same address, texts of divisions alone, two different doors."""
+"""What needs no model: the same address, texts of divisions alone, two different doors, two different divisions."""
 
-from collections.abc import Iterator
+import re
 from typing import Final
 
 from mgeo.scoring.prepared import Prepared
@@ -10,6 +10,8 @@ DIFFERENT: Final = 0.0
 PARTIAL: Final = 1.0
 MATCH: Final = 2.0
 NO_MATCH: Final = 3.0
+_MAY_BE_SEVERAL: Final = frozenset({"building", "floor", "room"})
+_SEVERAL: Final = re.compile("[-至、/]")
 
 
 def settled(a: Prepared, b: Prepared) -> float:
@@ -17,12 +19,12 @@ def settled(a: Prepared, b: Prepared) -> float:
     and for two divisions; `OPEN` for all others.
     """
     if a.plain != b.plain:
-        return NO_MATCH if _two_doors(a, b) or any(_two_divisions(a, b)) else OPEN
+        return NO_MATCH if _two_doors(a, b) or _two_divisions(a, b) else OPEN
     levels = list(zip(_divisions(a), _divisions(b), strict=True))
     if all(x == y for x, y in levels):
         return MATCH
     if a.plain:
-        return NO_MATCH if any(_two_divisions(a, b)) else OPEN
+        return NO_MATCH if _two_divisions(a, b) else OPEN
     if any(x and y and x != y for x, y in levels):
         return DIFFERENT
     one_inside = all(x or not y for x, y in levels) or all(y or not x for x, y in levels)
@@ -30,19 +32,27 @@ def settled(a: Prepared, b: Prepared) -> float:
 
 
 def _two_doors(a: Prepared, b: Prepared) -> bool:
-    """Whether both sides say an element, and not the same; a number only where no name stands beside it.
-
-    A place of some size has several numbers, but no place is at once in two buildings, or on two floors.
+    """Whether both sides say an element, and not the same. A number counts only where no name stands beside it: a place
+    of some size has several.
     """
-    named = a.names or b.names
-    y = b.keys
-    return any(y.get(element, key) != key for element, key in a.keys.items() if element != "number" or not named)
+    named, other = bool(a.names or b.names), b.keys
+    return any(_clash(element, x, other[element], named) for element, x in a.keys.items() if element in other)
 
 
-def _two_divisions(a: Prepared, b: Prepared) -> Iterator[bool]:
-    """For each level that both texts name whether they name two."""
+def _clash(element: str, x: str, y: str, named: bool) -> bool:
+    if x == y or (named and element == "number"):
+        return False
+    return element not in _MAY_BE_SEVERAL or not _SEVERAL.search(x + y)  # 1-2层 and 2层 are no two floors
+
+
+def _two_divisions(a: Prepared, b: Prepared) -> bool:
+    """Whether both texts name a division of one level, and not the same. Districts are redrawn: a town stays itself."""
+    same_town = a.address.town == b.address.town != ""
     for level in a.address.stated & b.address.stated:
-        yield getattr(a.address, level) != getattr(b.address, level)
+        x, y = getattr(a.address, level), getattr(b.address, level)
+        if x and y and x != y and not (same_town and level == "district"):
+            return True
+    return False
 
 
 def _divisions(side: Prepared) -> tuple[str, str, str]:
