@@ -14,6 +14,8 @@ _KNOWN: Final[dict[str, Any]] = yaml.safe_load(Path(__file__).with_name("divisio
 _NATIONS: Final = "|".join(_KNOWN["nations"].split())
 _TAIL: Final = re.compile(rf"(?<=..)(?:(?:{_NATIONS}|族)*自治[区州县旗]|特别行政区|[省市区县盟旗]|地区|林区|新区)$")
 """What a short name goes without. Two characters stay, though they be a nation's: 内蒙古, 鄂温克."""
+_ANOTHER_WORD: Final = frozenset({"阿里"})
+"""Said of a company far more often than of the division."""
 _NOT_A_PLACE: Final = frozenset({"市辖区", "县", "省直辖县级行政区划", "自治区直辖县级行政区划"})
 
 
@@ -63,4 +65,7 @@ def _parent(code: str, names: dict[str, str]) -> str:
 
 def _shorts(name: str, former: tuple[str, ...]) -> tuple[str, ...]:
     short = _TAIL.sub("", name)
-    return tuple(dict.fromkeys(([short] if short != name else []) + list(former)))
+    shorts = [short] if short not in (name, *_ANOTHER_WORD) else []
+    if name.endswith("自治州"):
+        shorts.append(short + "州")
+    return tuple(dict.fromkeys(shorts + list(former)))

@@ -20,7 +20,7 @@ from training.spots import Spot, grade, listed_spots, same_part, wanted_spot
 from training.world import Complex, World, make_world
 
 _COMMON: Final = 0.1
-_ELSEWHERE: Final = 0.6
+_ELSEWHERE: Final = 0.3
 """What likeness counts for outside the city that a query names: a place search looks there first."""
 
 Weighing = NDArray[np.float32]

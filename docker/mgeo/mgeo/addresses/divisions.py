@@ -112,9 +112,26 @@ class Divisions:
             stop = start + length
             name = text[start:stop]
             readings = self.readings.get(name)
-            if readings and len(name) == length and (fits := _fitting(readings, known, name, text[stop : stop + 3])):
+            if (
+                readings
+                and len(name) == length
+                and self._is_whole(readings, text, stop)
+                and (fits := _fitting(readings, known, name, self._following(text, stop)))
+            ):
                 return fits, stop
         return None
+
+    def _following(self, text: str, stop: int) -> str:
+        """What follows, as far as it may tell that a name is none; a province's city may begin like a river (河池)."""
+        return "" if text[stop : stop + 2] in self.lengths else text[stop : stop + 3]
+
+    def _is_whole(self, readings: tuple[_Reading, ...], text: str, stop: int) -> bool:
+        """Whether a name ends at *stop*: in 青岛市南区 the 市 belongs to what follows."""
+        if text[stop - 1] != "市":
+            return True
+        codes = [reading.division.code for reading in readings]
+        following = self.readings.get("市" + text[stop : stop + 2], ())
+        return not any(reading.whole and not reading.below.isdisjoint(codes) for reading in following)
 
 
 def _fitting(

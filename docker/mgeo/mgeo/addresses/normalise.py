@@ -9,11 +9,16 @@ from mgeo.addresses.script import TRADITIONAL_TO_SIMPLIFIED
 MAX_CHARACTERS: Final = 512
 """Longer text is cut here: no address needs more, and every later step stays linear in it."""
 
-_DIGITS: Final = {c: i for i, c in enumerate("零一二三四五六七八九")} | {"〇": 0, "两": 2, "壹": 1, "贰": 2, "叁": 3}
-_PLACES: Final = {"十": 10, "百": 100, "千": 1000}
+_DIGITS: Final = {
+    **{c: i for i, c in enumerate("零一二三四五六七八九")},
+    **{c: i for i, c in enumerate("壹贰叁肆伍陆柒捌玖", 1)},
+    "〇": 0,
+    "两": 2,
+}
+_PLACES: Final = {"十": 10, "百": 100, "千": 1000, "拾": 10, "佰": 100, "仟": 1000}
 _NUMERAL: Final = re.compile("[零〇一二三四五六七八九十两壹贰叁](?:[零〇一二三四五六七八九十百千]*)")
 _COUNTED: Final = re.compile(
-    "[零〇一二三四五六七八九十两壹贰叁][零〇一二三四五六七八九十百千]*"
+    "[零〇一二三四五六七八九十两壹贰叁肆伍陆柒捌玖拾][零〇一二三四五六七八九十百千壹贰叁肆伍陆柒捌玖拾佰仟]*"
     "(?=号|弄|栋|幢|座|单元|楼|层|室|期|组|排|队|巷|段|米|区(?!域)|院|门(?!诊)|大队|(?<=号之.)|(?<=号之..))"
 )
 _UNSAID: Final = re.compile(  # a number or a room that does not say so; a digit comes first: the search skips to it
@@ -24,6 +29,13 @@ _UNSAID: Final = re.compile(  # a number or a room that does not say so; a digit
     r"|(?<=[元楼栋幢座层号].)\d{1,3}[a-z]?(?=[,;()。:]|$))"
 )
 _BELOW_GROUND: Final = re.compile(r"(?:地下|负|(?<=[\u4e00-\u9fff])-)(?=\d(?:-\d)?[层楼])")
+_BEFORE: Final = re.compile(  # what stands before an address and is no part of it
+    r"(?:[^\w(]+|(?:收货|收件|寄件|详细|联系)?地址:?|\d{6}(?=[\u4e00-\u9fff])"
+    r"|中国(?=[\u4e00-\u9fff]{2,3}[省市]|内蒙古|广西|宁夏|新疆|西藏))+"
+)
+_PHONE: Final = re.compile(r"(?:(?:联系|收货)?(?:电话|手机号?):?)?1[3-9]\d-?\d{4}-?\d{4}(?!\d)")
+_PICTURES: Final = re.compile("[\u2600-\u27bf★☆●■◆\U00010000-\U0001ffff\ufe0f]+")
+_PHONE_DIGITS: Final = 11
 _INVISIBLE: Final = [chr(c) for c in (*range(0x20), 0x7F, *range(0x200B, 0x2010), 0x2060, 0xFEFF)]
 _BLANK: Final = [c for c in map(chr, range(0x3001)) if c.isspace()]
 _RESPELT: Final[dict[str, str]] = {
@@ -41,7 +53,7 @@ _FLOOR: Final = re.compile(r"(?:楼(?<=\d楼)|f(?<=\df)(?![a-z]))(?!\d*[号栋])
 _ORDINAL: Final = re.compile(r"第(\d{1,3})(?:(?:人民)?医(院)|(中)学|(小)学|(幼)儿园)")
 _COMPANY: Final = re.compile("股份有限责任公司|股份有限公司|有限责任公司|集团有限公司|有限公司|股份公司")
 _MAY_CHANGE: Final = re.compile(
-    "[零〇一二三四五六七八九十两壹贰叁#号幢座栋楼f办公第]"
+    "[零〇一二三四五六七八九十两壹贰叁#号幢座栋楼f办公第铁]"
 )  # what `canonical` respells has one
 
 
@@ -51,7 +63,11 @@ def normalise(text: str) -> str:
     Numbers that do not say what they count are told: 人民路12 -> 人民路12号.
     """
     text = unicodedata.normalize("NFKC", text[:MAX_CHARACTERS]).lower()[:MAX_CHARACTERS]
-    text = _ODD.sub(_respelt, text)
+    text = _PICTURES.sub("", _ODD.sub(_respelt, text))
+    if before := _BEFORE.match(text):
+        text = text[before.end() :] or text
+    if len(text) > _PHONE_DIGITS:
+        text = _PHONE.sub(",", text)
     text = _BELOW_GROUND.sub("b", _COUNTED.sub(_in_digits, text))
     return _UNSAID.sub(_in_words, text)[:MAX_CHARACTERS]
 
@@ -67,6 +83,8 @@ def canonical(normalised: str) -> str:
     text = _FLOOR.sub("层", _BUILDING.sub("栋", text))
     if "办" in text:
         text = text.replace("街道办事处", "街道").replace("街道办", "街道").replace("办事处", "街道")
+    if "铁" in text:
+        text = text.replace("地铁站", "站")
     if "第" in text:
         text = _ORDINAL.sub(r"\1\2\3\4\5", text)
     return _COMPANY.sub("公司", text) if "公司" in text else text

@@ -9,17 +9,18 @@ from mgeo.addresses.normalise import normalise
 
 _N: Final = r"(?:[甲乙丙丁]?[a-z]?\d{1,6}[a-z]?(?:[-之/、.至][a-z]?\d{1,5}[a-z]?){0,3}|[a-z]{1,2}\d{0,3}|[甲乙丙丁])"
 _TOKEN: Final = re.compile(
-    r"(?P<gate>(?:[东西南北]{1,2}|[正后前侧大])?(?:\d?号?门|\d{0,2}号?(?:入口|出口|出入口))(?![诊店牌面窗厅业口市头])|(?<![a-z])[a-h]\d{0,2}出?口(?![腔语岸味]))"
-    r"|(?P<crossing>(?:的)?(?:交叉路?口|交汇处?|交接处|路口|交口)(?:往?[东西南北]{1,2}(?:侧|面|边|方向)?)?(?:\d{1,5}米)?)"
+    r"(?P<gate>(?:[东西南北]{1,2}|[正后前侧大])?(?:\d?号?门|\d{0,2}号?(?:入口|出口|出入口))(?![诊店牌面窗厅业口市头])|(?<![a-z])(?:[a-h]\d{0,2}出?|\d{1,2}号?)口(?![腔语岸味]))"
+    r"|(?P<crossing>(?:的)?(?:交叉路?口|交汇处?|交接处|路口|交口)(?P<side>(?:往?[东西南北]{1,2}(?:侧|面|边|方向|角)?)?(?:\d{1,5}米)?))"
     r"|(?P<offset>往?[东西南北]{1,2}(?:侧|面|边|行)?约?\d{1,5}(?:米|公里)|\d{1,5}米|附近|旁边|对面|隔壁|与|[,;()。、:])"
     r"|(?:地铁|轻轨|轨道交通)?(?P<route>[sxygn]?\d{1,4}(?:国道|省道|县道|乡道|号公路|号线(?![缆上下条材路]))|[国省县乡]道\d{1,4})"
     rf"|(?<=[道路速线])(?:k(?P<stone>\d{{1,4}}(?:\+\d{{1,3}})?)(?:公里)?(?:处|(?=[,;()。、:]|$))|(?P<km>\d{{1,4}})公里处?)"
     r"|(?P<zone>(?:[东西南北中a-z]|\d{1,2})(?:区|期)(?!域))"
-    r"|(?P<annex>附\d{1,3}号(?![楼院栋幢座]))"
-    rf"|(?P<n>{_N})(?P<u>号附\d{{1,3}}号(?![楼院栋幢座])|号[之-]\d{{1,3}}号?(?![-\d号层楼f院栋幢座单室房])"
-    r"|号楼|号院|号[栋幢座]|#楼|#|栋|幢|座|号门|号(?!线(?![缆上下条材路]))|支弄|弄|单元|层|楼|室|房|f(?![a-z])|[大小]?[组队]|排|巷)"
+    r"|(?P<annex>[附临]\d{1,3}号(?![楼院栋幢座]))"
+    rf"|(?P<n>{_N})(?P<u>号[附临]\d{{1,3}}(?:号(?![楼院栋幢座])|(?=[,;()。、:]|$))|号[之-]\d{{1,3}}号?(?![-\d号层楼f院栋幢座单室房])"
+    r"|号(?:航站楼|厂房|仓库?|柜|馆|车间)|号[甲乙丙丁](?![楼院栋幢座])"
+    r"|航站楼|号楼|号院|号[栋幢座]|#楼|#|栋|幢|座|号门|号(?!线(?![缆上下条材路]))|支弄|弄|单元|层|楼|室|房|f(?![a-z])|[大小]?[组队]|[社连团](?!区)|排|巷)"
     r"|(?P<name>[^\d,;()。、:与]{1,12}?)"
-    r"(?P<s>街道办事处|街道办|街道(?![口与和])|办事处|开发区|高新区|村委会|居委会|社区|镇(?![江海平雄宁远中])|乡(?![村下])|大道|大街|公路|高速"
+    r"(?P<s>街道办事处|街道办|街道(?![口与和])|办事处|开发区|高新区|村委会|居委会|社区|镇(?![江海平雄宁远]|中[路街学心])|乡(?![村下街])|大道|大街|公路|高速"
     r"|胡同|路(?!局|街道)|街(?!道)|(?<!小)巷(?!子)|线(?=[与东西南北\d]|$)|道(?=[\d与]|$)|(?<!新)村(?=[\d东西南北中(]|$))"
     r"(?P<tail>[东西南北中]?\d{1,2}段|[东西南北中]段|[东西南北](?=\d{1,5}号)|)"
     r"|(?P<text>[^\d,;()。、:]{1,24}?(?=\d|[,;()。、:]|[a-z]\d|[a-z][座栋区幢]|(?<![a-z])[a-h]\d{0,2}出?口(?![腔语岸味])|(?<=...)[东西南北中]区(?=[\d,;()。、:]|$)|附近|$)|[^\d,;()。、:]{1,24}|.)",
@@ -27,6 +28,7 @@ _TOKEN: Final = re.compile(
 )
 _UNITS: Final[dict[str, str]] = {
     "号": "number", "号院": "number", "号门": "number", "号之": "number", "号附": "number", "号-": "number",
+    "号临": "number", "号甲": "number", "号乙": "number", "号丙": "number", "号丁": "number",
     "弄": "lane", "支弄": "lane", "巷": "lane", "单元": "unit", "层": "floor", "楼": "floor", "f": "floor",
     "室": "room", "房": "room", "排": "group",
 }  # fmt: skip
@@ -61,7 +63,11 @@ class ParsedAddress:
     unit: str = ""
     floor: str = ""
     room: str = ""
+    code: str = ""
+    """Letters and digits that do not say what they are: a room, a terminal, a stall."""
     gate: str = ""
+    side: str = ""
+    """Of a crossing."""
     aside: str = ""
     crossing: bool = False
 
@@ -126,6 +132,7 @@ class _Reading:
             self._text(match["text"])
         elif kind == "crossing":
             self.crossing = True
+            self.found.setdefault("side", match["side"])
         elif kind == "route":
             self._road(_ROUTE.sub(r"\1\4\2\3", match["route"]))
         elif kind == "annex":
@@ -138,7 +145,9 @@ class _Reading:
             self.found.setdefault("phase" if match.group()[-1] == "期" else "zone", match.group())
 
     def _numbered(self, number: str, unit: str) -> None:
-        element = _UNITS.get(unit[:2], "group" if unit[-1] in "组队" else "building")
+        element = _UNITS.get(unit[:2], "group" if unit[-1] in "组队社连团" else "building")
+        if unit == "支弄":
+            number = self.found.pop("lane", "") + number
         if element == "floor" and self.found.get("floor", "").endswith("楼"):
             self.found.setdefault("building", self.found.pop("floor"))  # 3楼5层
         self.found.setdefault(element, number + unit)
@@ -156,6 +165,9 @@ class _Reading:
             self.found.setdefault("crossroad", road)
 
     def _text(self, text: str) -> None:
+        if len(text) == 1 and text.isascii():
+            self.found["code"] = self.found.get("code", "") + text
+            return
         if gate := _GATE_IN_TEXT.search(text):
             self.found.setdefault("gate", gate.group(1))
             text = text[: gate.start()]

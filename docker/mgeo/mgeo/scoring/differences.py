@@ -8,7 +8,7 @@ from mgeo.scoring.prepared import bare
 
 _ELEMENTS: Final = (
     "province", "city", "district", "town", "village", "road", "lane", "number", "group", "poi", "phase", "zone",
-    "building", "wing", "unit", "floor", "room", "gate",
+    "building", "wing", "unit", "floor", "room", "code", "gate", "side",
 )  # fmt: skip
 _OPTIONAL: Final = frozenset({"province", "city", "district", "town"})
 _NUMBERED: Final = frozenset({"lane", "number", "group", "building", "unit", "floor", "room", "phase", "zone"})

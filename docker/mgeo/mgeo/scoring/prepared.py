@@ -17,9 +17,12 @@ _NOISE: Final = re.compile(
 _MAY_BE_NOISY: Final = re.compile(r"[米口汇近旁对隔,;。、·:\-_]")  # one of these is in every kind of noise
 _SIGNS: Final = re.compile(r"(?<![0-9a-z])[(),;。、·:]|[(),;。、·:](?![0-9a-z])")
 _BRACKETED: Final = re.compile(r"\([^()]*\)?")
-_BARE: Final = re.compile(r"[甲乙丙丁附]?[a-z]*\d*[a-z]?(?:(?:号[之附-]|[-之/、.至+])[a-z]?\d+[a-z]?)*")
-_BRANCH: Final = re.compile("号[之附-]|之")
+_BARE: Final = re.compile(
+    r"[甲乙丙丁附临]?[a-z]*\d*[a-z]?(?:(?:号[之附临-]|[-之/、.至+])[a-z]?\d+[a-z]?|(?:支?弄)\d+|号[甲乙丙丁])*"
+)
+_BRANCH: Final = re.compile("号[之附临-]|之|支?弄|号(?=[甲乙丙丁])")
 _NUMBERED: Final = ("number", "lane", "building", "unit", "floor", "room", "group", "phase", "zone")
+_SIDE_WORDS: Final = str.maketrans("", "", "往侧面边方向角")
 _GATE_WORDS: Final = re.compile("[号出](?=.)")
 _DIGITS: Final = re.compile(r"[a-z]?\d+[a-z]?")
 _PLACE_WORD: Final = re.compile(
@@ -134,6 +137,10 @@ def _keys(address: Address) -> dict[str, str]:
     keys = {element: bare(value) for element in _NUMBERED if (value := getattr(address, element))}
     if address.gate:
         keys["gate"] = _GATE_WORDS.sub("", canonical(address.gate))
+    if code := address.code.strip("-"):
+        keys["code"] = code
+    if address.side:
+        keys["side"] = address.side.translate(_SIDE_WORDS)
     if address.wing:
         keys["wing"] = address.wing[:2]
     return keys
