@@ -33,7 +33,11 @@ _BEFORE: Final = re.compile(  # what stands before an address and is no part of 
     r"(?:[^\w(]+|(?:收货|收件|寄件|详细|联系)?地址:?|\d{6}(?=[\u4e00-\u9fff])"
     r"|中国(?=[\u4e00-\u9fff]{2,3}[省市]|内蒙古|广西|宁夏|新疆|西藏))+"
 )
-_PHONE: Final = re.compile(r"(?:(?:联系|收货)?(?:电话|手机号?):?)?1[3-9]\d-?\d{4}-?\d{4}(?!\d)")
+_PHONE: Final = re.compile(
+    r"(?:^[\u4e00-\u9fff]{2,4},?|[\u4e00-\u9fff]{1,3}(?:先生|女士|小姐),?)?"  # whose it is
+    r"(?:(?:联系|收货)?(?:电话|手机号?):?)?1[3-9]\d-?\d{4}-?\d{4}(?!\d)"
+)
+_PERSON: Final = re.compile("(?:收[货件]人|联系人):?[\u4e00-\u9fff]{2,3}(?=[,;]|电话|手机|1[3-9]|$)")
 _PICTURES: Final = re.compile("[\u2600-\u27bf★☆●■◆\U00010000-\U0001ffff\ufe0f]+")
 _PHONE_DIGITS: Final = 11
 _INVISIBLE: Final = [chr(c) for c in (*range(0x20), 0x7F, *range(0x200B, 0x2010), 0x2060, 0xFEFF)]
@@ -64,10 +68,10 @@ def normalise(text: str) -> str:
     """
     text = unicodedata.normalize("NFKC", text[:MAX_CHARACTERS]).lower()[:MAX_CHARACTERS]
     text = _PICTURES.sub("", _ODD.sub(_respelt, text))
+    if len(text) > _PHONE_DIGITS:
+        text = _PHONE.sub(",", _PERSON.sub(",", text) if "人" in text else text).rstrip(",")
     if before := _BEFORE.match(text):
         text = text[before.end() :] or text
-    if len(text) > _PHONE_DIGITS:
-        text = _PHONE.sub(",", text)
     text = _BELOW_GROUND.sub("b", _COUNTED.sub(_in_digits, text))
     return _UNSAID.sub(_in_words, text)[:MAX_CHARACTERS]
 

@@ -18,9 +18,9 @@ _MAY_BE_NOISY: Final = re.compile(r"[米口汇近旁对隔,;。、·:\-_]")  # o
 _SIGNS: Final = re.compile(r"(?<![0-9a-z])[(),;。、·:]|[(),;。、·:](?![0-9a-z])")
 _BRACKETED: Final = re.compile(r"\([^()]*\)?")
 _BARE: Final = re.compile(
-    r"[甲乙丙丁附临]?[a-z]*\d*[a-z]?(?:(?:号[之附临-]|[-之/、.至+])[a-z]?\d+[a-z]?|(?:支?弄)\d+|号[甲乙丙丁])*"
+    r"[甲乙丙丁附临]?[a-z]*\d*[a-z]?(?:(?:号[之附临-]|[-之/、.至+])[a-z]?\d+[a-z]?|(?:支?弄|团)\d+|号[甲乙丙丁])*"
 )
-_BRANCH: Final = re.compile("号[之附临-]|之|支?弄|号(?=[甲乙丙丁])")
+_BRANCH: Final = re.compile("号[之附临-]|之|支?弄|团|号(?=[甲乙丙丁])")
 _NUMBERED: Final = ("number", "lane", "building", "unit", "floor", "room", "group", "phase", "zone")
 _SIDE_WORDS: Final = str.maketrans("", "", "往侧面边方向角")
 _GATE_WORDS: Final = re.compile("[号出](?=.)")
