@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from slipway.errors import SlipwayError
+from slipway.errors import HostNotReady, SlipwayError
 from slipway.redaction import redact
 from slipway.settings import Settings
 from slipway.source.address import refuse_credentials
@@ -160,7 +160,14 @@ def _installation() -> Installation:
     workshop = _workshop()
     os.environ.setdefault("PREFECT_LOGGING_LEVEL", "WARNING")
     os.environ["PREFECT_API_URL"] = workshop.settings.prefect_api
-    os.environ["PREFECT_HOME"] = str(workshop.settings.home / "prefect")
+    home = workshop.settings.home / "prefect"
+    try:
+        home.mkdir(parents=True, exist_ok=True)  # Prefect makes the last folder only, and warns when it cannot
+    except OSError as error:
+        raise HostNotReady(
+            f"{home} cannot be made: {error.strerror}", next_step="set SLIPWAY_HOME to a folder that you may write to"
+        ) from error
+    os.environ["PREFECT_HOME"] = str(home)
     from deployments.installation import Installation
 
     return Installation(workshop)
