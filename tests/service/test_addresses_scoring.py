@@ -15,7 +15,7 @@ from mgeo.scoring.features import DIRECTIONS, pair_features
 from mgeo.scoring.forest import Forest
 from mgeo.scoring.prepared import Language, prepare
 from mgeo.scoring.rules import DIFFERENT, MATCH, NO_MATCH, OPEN, PARTIAL
-from mgeo.scoring.scorer import Forests, Thresholds, sounds_of
+from mgeo.scoring.scorer import RELATED_SHARE, Forests, Thresholds, sounds_of
 from training.divisions import official_divisions, write_divisions
 from training.onnx_export import embed_with
 from training.sounds import same_sounds
@@ -145,6 +145,15 @@ def test_what_is_settled_wins_over_the_forests() -> None:
     scores = scorer.score_rows(rows)
     np.testing.assert_allclose(scores, [1 / (1 + np.exp(-8.0)), 1.0, 0.6, 0.0, 0.6], atol=1e-6)
     assert [scorer.verdict(float(s)) for s in scores] == ["match", "match", "partial", "different", "partial"]
+
+
+def test_a_draft_calls_no_partial_match_a_match_before_it_has_thresholds_of_its_own() -> None:
+    leaf = {"base": 8.0, "depth": 0, "roots": [0], "feature": [0], "left": [0], "right": [0], "threshold": [0.0]}
+    sure = Forest.from_json({**leaf, "value": [0.0]})
+    rows = np.zeros((2, len(DIRECTIONS) + 1), np.float32)
+    rows[:, -1] = PARTIAL, NO_MATCH
+    draft = PairScorer(Divisions(), Language({}, 1.0), Thresholds(), Forests(sure, sure))
+    np.testing.assert_allclose(draft.score_rows(rows), RELATED_SHARE, atol=1e-6)
 
 
 def test_cases_are_twenty_or_more_and_well_formed() -> None:

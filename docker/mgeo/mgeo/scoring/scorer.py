@@ -86,8 +86,12 @@ class PairScorer:
         return np.asarray(self._settled(score, rows[:, -1]), np.float32)
 
     def _settled(self, score: NDArray[np.float64], by_rule: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Rules win over the forests; a partial match stands half way between the thresholds."""
-        partial = (self.thresholds.match + self.thresholds.partial) / 2
+        """Rules win over the forests; a partial match stands half way between the thresholds.
+
+        But no higher than what is surely related and surely no match: the thresholds of a draft, which are there before
+        its own are found, would make a match of it.
+        """
+        partial = min((self.thresholds.match + self.thresholds.partial) / 2, RELATED_SHARE)
         for outcome, settled in ((DIFFERENT, 0.0), (PARTIAL, partial), (MATCH, 1.0)):
             score[by_rule == outcome] = settled
         return np.where(by_rule == NO_MATCH, np.minimum(score, partial), score)
