@@ -69,7 +69,7 @@ def normalise(text: str) -> str:
     text = unicodedata.normalize("NFKC", text[:MAX_CHARACTERS]).lower()[:MAX_CHARACTERS]
     text = _PICTURES.sub("", _ODD.sub(_respelt, text))
     if len(text) > _PHONE_DIGITS:
-        text = _PHONE.sub(",", _PERSON.sub(",", text) if "人" in text else text).rstrip(",")
+        text = _PHONE.sub(",", _PERSON.sub(",", text) if "人" in text else text).strip(",") or text
     if before := _BEFORE.match(text):
         text = text[before.end() :] or text
     text = _BELOW_GROUND.sub("b", _COUNTED.sub(_in_digits, text))
